@@ -1,0 +1,106 @@
+"""How a rule says no (a refusal) and how the world fails (a fault).
+
+A refusal is a value in a function's signature, never raised. A fault is raised, knows whether trying again can help,
+and names who must act. Anything else that goes wrong is a bug and meets an ``assert``.
+"""
+
+from typing import Literal
+
+import msgspec
+
+CODES: dict[str, str] = {
+    # parcels
+    "parcel-unknown": "No parcel with this id is known to the caller.",
+    "parcel-exists": "A parcel with this id has been announced already.",
+    "reference-taken": "The carrier has announced a different parcel under this reference.",
+    "parcel-too-large": "The parcel fits no size class of the network, whichever way it is turned.",
+    "parcel-too-heavy": "The parcel weighs more than any size class may carry.",
+    "parcel-ended": "The parcel has reached a terminal stage and takes no more commands.",
+    "parcel-in-custody": "The parcel lies in a compartment; recall or redirect it instead.",
+    "parcel-not-waiting": "The parcel is not waiting in a compartment, so there is no hold and nothing to recall.",
+    # room
+    "no-room": "No compartment of the size and needs can be promised at this point for these days.",
+    "never-fits": "The point has no compartment of this size and these needs at all.",
+    "point-unknown": "No pick-up point with this id exists.",
+    "point-exists": "A pick-up point with this id exists already.",
+    "point-closed": "The pick-up point takes no new parcels.",
+    "point-gone": "The pick-up point has left the network for good.",
+    "point-not-named": "The parcel moved to another point while the command was on its way; read it again.",
+    "already-promised": "Room is promised to this parcel already; redirect it to change the point.",
+    "not-promised": "No room is promised to this parcel at this point.",
+    "promise-running": "The promise has not reached its end yet.",
+    "window-backwards": "The window ends before it begins.",
+    "window-past": "The window has passed.",
+    "window-too-long": "Room is promised for at most 14 days.",
+    # holds
+    "hold-not-started": "The hold has not begun: nobody has been told about the parcel yet.",
+    "hold-running": "The hold has not reached its end yet.",
+    "hold-lapsed": "The hold has lapsed and the parcel is due to be taken back.",
+    "hold-not-longer": "A hold may be moved later, never earlier.",
+    "hold-too-long": "The hold would exceed the longest hold of the network.",
+    "hold-paused": "The clock of this hold stands still.",
+    "hold-not-paused": "The clock of this hold is running.",
+    "already-recalled": "The parcel has been recalled already.",
+    # banks and counters
+    "source-unknown": "No locker bank or counter with this id is installed.",
+    "source-exists": "A locker bank or counter stands at this point already.",
+    "module-exists": "A module with this number or a compartment with this door is in service already.",
+    "compartment-unknown": "The point has no compartment behind this door.",
+    "contact-unchanged": "The contact with this bank is as it was.",
+    "epoch-not-later": "A new controller starts a later log epoch.",
+    # journals
+    "journal-gap": "Entries are missing between the last one known and this one.",
+    "journal-fork": "Two different entries claim the same number: a disk was cloned or restored.",
+    "journal-epoch": "The entry belongs to a log epoch that is not the current one.",
+    "journal-broken": "The entry does not follow from the one before it, or its hash is wrong.",
+    "source-forked": "The source is forked; nothing is adopted until a person settles it.",
+    # cases
+    "case-unknown": "No open case with this id is known.",
+    # codes and grants
+    "code-malformed": "A code has eight digits.",
+    "parcel-code-malformed": "A parcel code has eight letters or digits, the last of which checks the others.",
+    "code-wrong": "The code does not open a door here.",
+    "code-locked": "Code entry is closed for a while after too many wrong codes.",
+    # enrolment and certificates
+    "invitation-malformed": "An invitation is the hub's address, the authority's fingerprint and a code, joined by '#'.",
+    "enrolment-malformed": "The message is not one of the enrolment exchange, or it is too long.",
+    "enrolment-code-wrong": "The enrolment code is not known here.",
+    "enrolment-code-expired": "The enrolment code is past its end; ask for a new one.",
+    "enrolment-code-used": "The enrolment code was used by another key; ask for a new one.",
+    "csr-malformed": "The certificate request cannot be read, or its signature is wrong.",
+    "key-kind-refused": "A source's key is an ECDSA key on P-256 or an Ed25519 key.",
+    "certificate-missing": "This connection needs a client certificate.",
+    "certificate-foreign": "The certificate is not a source's of this network, or another authority issued it.",
+    "certificate-expired": "The certificate is not valid at this time.",
+    "certificate-revoked": "The certificate has been revoked.",
+    "certificate-other-source": "The certificate belongs to another source.",
+    # callers
+    "key-reused": "The same Idempotency-Key was used before with another body.",
+    "busy": "The queue is full; try again after the time given.",
+}
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A rule said no: which rule (``code``, a key of ``CODES``), about which ``field``, and the particulars."""
+
+    code: str
+    field: str = ""
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, f"undocumented refusal {self.code!r}"
+
+    @property
+    def rule(self) -> str:
+        """The rule in words."""
+        return CODES[self.code]
+
+
+class Fault(Exception):
+    """The world failed."""
+
+    retryable: bool = False
+    blame: Literal["hub", "bank", "partner"] = "hub"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])

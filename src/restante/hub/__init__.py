@@ -1,0 +1,1 @@
+"""The hub: sole author of grants, holds, prices and identities, and the reader of every source's facts."""
