@@ -91,8 +91,8 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 Request = AskAuthority | Enrol | Renew
 Answer = AuthorityShown | CertificateIssued | Refused
 
-_REQUEST: Final = msgspec.json.Decoder(Request)
-_ANSWER: Final = msgspec.json.Decoder(Answer)
+_REQUEST: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request)
+_ANSWER: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
 
 
 class Invitation(msgspec.Struct, frozen=True):
