@@ -1,0 +1,118 @@
+"""From a letter to a mail: a text, the same in HTML, and headers that nobody outside can write into."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email.headerregistry import Address as HeaderAddress
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+
+import msgspec
+
+from restante.hub.notices.address import Address
+from restante.hub.notices.kinds import Notice, Recipient
+from restante.hub.notices.letter import Letter, one_line, write_letter
+from restante.words import catalogue
+
+_CODE = re.compile(r"[0-9]{8}")
+_CODE_LINE = re.compile(r"\s*([0-9]{4}) ([0-9]{4})\s*")
+_ID = re.compile(r"[A-Za-z0-9._:-]+")
+
+
+class Letterhead(msgspec.Struct, frozen=True):
+    """Who writes: the network's name, its mailbox, and where answers go."""
+
+    network: str
+    sender: Address
+    answers: Address
+
+
+def compose(
+    notice: Notice, recipient: Recipient, *, head: Letterhead, notice_id: str, now: datetime, link: str = ""
+) -> EmailMessage:
+    """Write the mail for ``notice``.
+
+    ``notice_id`` becomes the Message-ID, so that a mail sent twice after a lost answer is one mail to a mail server
+    that knows it. ``link`` is the parcel's page, shown as the one button of mails that carry no code: with a code, the
+    code is what to do.
+    """
+    assert _ID.fullmatch(notice_id), "a notice id is made here, not outside"
+    assert not link or link.startswith(("https://", "http://127.0.0.1")), "a link is made here, not outside"
+    letter = write_letter(notice, recipient.language)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = _named(head.network, head.sender)
+    mail["To"] = _named(recipient.name, recipient.email)
+    mail["Reply-To"] = _named(head.network, head.answers)
+    mail["Subject"] = letter.subject
+    mail["Date"] = now
+    mail["Message-ID"] = f"<{notice_id}@{head.sender.domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Content-Language"] = letter.language
+    mail.set_content(as_text(letter, network=head.network, link=link))
+    mail.add_alternative(as_html(letter, network=head.network, link=link), subtype="html")
+    return mail
+
+
+def as_text(letter: Letter, *, network: str, link: str = "") -> str:
+    """The letter as plain text: one sentence group a paragraph, the code on a line of its own."""
+    words = catalogue(letter.language)
+    blocks = [letter.subject, *letter.before]
+    if letter.code is not None:
+        blocks += [words.word("notice.code"), "    " + grouped(letter.code)]
+    blocks += letter.after
+    if link and letter.code is None:
+        blocks.append(f"{words.word('notice.open_parcel')}: {link}")
+    return "\n\n".join([*blocks, "\n".join(["-- ", *_small(letter, network)])]) + "\n"
+
+
+def as_html(letter: Letter, *, network: str, link: str = "") -> str:
+    """The letter as HTML, with everything in it escaped and nothing fetched from elsewhere."""
+    return _frame().substitute(
+        language=letter.language,
+        title=escape(letter.subject),
+        body="\n".join(_html_blocks(letter, link)),
+        small="<br>".join(map(escape, _small(letter, network))),
+    )
+
+
+def grouped(code: str) -> str:
+    """A code as people read it: eight digits in two groups of four."""
+    assert _CODE.fullmatch(code), "a code has eight digits"
+    return f"{code[:4]} {code[4:]}"
+
+
+def read_code(mail: EmailMessage) -> str | None:
+    """Find the code in a mail the way a person does: the line with nothing but two groups of four digits."""
+    body = mail.get_body(("plain",))
+    if body is None:
+        return None
+    found = (_CODE_LINE.fullmatch(line) for line in body.get_content().split("\n"))
+    return next((match.group(1) + match.group(2) for match in found if match), None)
+
+
+def _html_blocks(letter: Letter, link: str) -> Iterator[str]:
+    words = catalogue(letter.language)
+    yield from (f"<p>{escape(sentence)}</p>" for sentence in letter.before)
+    if letter.code is not None:
+        yield f'<p>{escape(words.word("notice.code"))}</p>\n<p class="code">{grouped(letter.code)}</p>'
+    yield from (f"<p>{escape(sentence)}</p>" for sentence in letter.after)
+    if link and letter.code is None:
+        yield f'<p><a class="act" href="{escape(link)}">{escape(words.word("notice.open_parcel"))}</a></p>'
+
+
+def _small(letter: Letter, network: str) -> list[str]:
+    keep = [] if letter.code is None else [catalogue(letter.language).word("notice.keep_code")]
+    return [*keep, one_line(network)]
+
+
+def _named(name: str, address: Address) -> HeaderAddress:
+    return HeaderAddress(one_line(name), address.local, address.domain)
+
+
+@cache
+def _frame() -> Template:
+    return Template(files(__package__).joinpath("frame.html").read_text("utf-8"))
