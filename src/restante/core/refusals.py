@@ -56,6 +56,20 @@ CODES: dict[str, str] = {
     "source-forked": "The source is forked; nothing is adopted until a person settles it.",
     # cases
     "case-unknown": "No open case with this id is known.",
+    # documents
+    "document-too-large": "The document has more bytes than are read at once.",
+    "document-too-deep": "The document nests deeper than any of ours does.",
+    "document-malformed": "The document is not JSON in UTF-8.",
+    "document-not-an-object": "The document is JSON, but not an object.",
+    "duplicate-key": "An object names the same field twice.",
+    "number-out-of-range": "A number lies beyond what every reader of JSON understands alike (2^53 - 1).",
+    "text-not-unicode": "A text holds half a character.",
+    "entry-malformed": "The document is not a journal entry.",
+    "head-malformed": "The document is not a signed journal head.",
+    # contacts
+    "address-malformed": "The e-mail address has no form that mail can be sent to.",
+    "address-not-latin": "The part of the e-mail address before the @ may hold Latin letters, digits and signs only.",
+    "address-too-long": "The e-mail address is longer than mail can carry: 64 characters before the @, 254 in all.",
     # codes and grants
     "code-malformed": "A code has eight digits.",
     "parcel-code-malformed": "A parcel code has eight letters or digits, the last of which checks the others.",

@@ -1,0 +1,1 @@
+"""What hub and sources say to each other: canonical documents, seals, journal, manifest and session."""
