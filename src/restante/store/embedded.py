@@ -262,7 +262,7 @@ class Server:
 
     def _launch(self, tools: Programs) -> None:
         self._bury_children()
-        self._drop_foreign_pid()
+        self._drop_foreign_pids()
         _private(self.sockets, owner=self._account)
         log = self.home / "start.log"
         log.unlink(missing_ok=True)
@@ -282,15 +282,16 @@ class Server:
                     os.kill(pid, signal.SIGKILL)
             _await(lambda: not _titled(mark), limit_s=5)
 
-    def _drop_foreign_pid(self) -> None:
-        """Remove a ``postmaster.pid`` whose number now belongs to another program, or to a dead one nobody has reaped.
+    def _drop_foreign_pids(self) -> None:
+        """Remove lock files whose number now belongs to another program, or to a dead one nobody has reaped.
 
-        PostgreSQL clears the file of an ended process itself, but takes anything else with that number for a second
+        PostgreSQL clears the files of an ended process itself, but takes anything else with that number for a second
         server. A live ``postgres`` is left to that check: someone may have started it by hand.
         """
-        pid = _noted(self._data)
-        if pid is not None and _owner(pid) is not None and Path(_command(pid)[0]).name != "postgres":
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+        for path in (self._data / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
+            pid = _noted(path)
+            if pid is not None and _owner(pid) is not None and Path(_command(pid)[0]).name != "postgres":
+                path.unlink(missing_ok=True)
 
     def _await_answer(self) -> None:
         problem = ""
@@ -447,7 +448,7 @@ def _postmaster(data: Path, uid: int) -> int | None:
     The number alone proves nothing: after a crash or a reboot it may belong to any other program. So its owner and
     command line are compared, which everyone may read (its ``exe`` link needs rights that root lacks in a container).
     """
-    pid = _noted(data)
+    pid = _noted(data / "postmaster.pid")
     if pid is None or _owner(pid) != uid:
         return None
     command = _command(pid)
@@ -455,10 +456,10 @@ def _postmaster(data: Path, uid: int) -> int | None:
     return pid if over_data and Path(command[0]).name == "postgres" else None
 
 
-def _noted(data: Path) -> int | None:
-    """The process id that ``postmaster.pid`` names, whatever process that is by now."""
+def _noted(lock: Path) -> int | None:
+    """The process id that a server's lock file names, whatever process that is by now."""
     try:
-        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int(lock.read_text().split("\n", 1)[0])
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return pid if pid > 0 else None
