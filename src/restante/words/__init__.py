@@ -84,16 +84,21 @@ def read_po(source: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _fields(source: str) -> Iterator[tuple[str, str]]:
     field, parts = "", list[str]()
-    for line in (raw.strip() for raw in source.splitlines()):
+    for line in (raw.strip() for raw in source.split("\n")):
         if not line or line.startswith("#"):
             continue
         if line.startswith('"'):
-            parts.append(json.loads(line))
+            parts.append(_unquoted(line))
             continue
         if field:
             yield field, "".join(parts)
         match = _FIELD.fullmatch(line)
         assert match, f"not a line of a catalogue: {line!r}"
-        field, parts = match.group(1), [json.loads(match.group(3))]
+        field, parts = match.group(1), [_unquoted(match.group(3))]
     if field:
         yield field, "".join(parts)
+
+
+def _unquoted(quoted: str) -> str:
+    text: str = json.loads(quoted, strict=False)
+    return text
