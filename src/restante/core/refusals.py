@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "point-not-named": "The parcel moved to another point while the command was on its way; read it again.",
     "already-promised": "Room is promised to this parcel already; redirect it to change the point.",
     "not-promised": "No room is promised to this parcel at this point.",
+    "source-unheard": "The source has not been heard from; what it did in the meantime is not known yet.",
     "promise-running": "The promise has not reached its end yet.",
     "window-backwards": "The window ends before it begins.",
     "window-past": "The window has passed.",

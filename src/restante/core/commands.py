@@ -1,0 +1,302 @@
+"""Commands: what callers ask the engine to do. Each names every row it touches, so that one trip loads them all."""
+
+from typing import assert_never
+
+import msgspec
+
+from restante.core.bank import BankModule, Point, PointStatus, RoomClass, Source
+from restante.core.events import NoticeKind
+from restante.core.facts import AnyFact, named_parcels
+from restante.core.ids import (
+    CaseId,
+    CommandId,
+    ConsignmentId,
+    ContactId,
+    Lane,
+    OrgId,
+    ParcelId,
+    PointId,
+    SourceId,
+    StayKey,
+    lane_of,
+)
+from restante.core.parcel import Direction
+from restante.core.reservation import Firmness, Window
+from restante.core.stay import RecallReason
+from restante.core.time import Instant
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """The rows a command touches."""
+
+    parcels: frozenset[ParcelId] = frozenset()
+    rooms: frozenset[PointId] = frozenset()
+    sources: frozenset[SourceId] = frozenset()
+    points: frozenset[PointId] = frozenset()
+
+    def lanes(self) -> frozenset[Lane]:
+        """The lanes of those rows."""
+        return frozenset(lane_of(key) for key in (*self.parcels, *self.rooms, *self.sources, *self.points))
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="kind"):
+    """Something asked for: its own id (at most once per id), who asks, and when."""
+
+    id: CommandId
+    actor: str
+    at: Instant
+
+
+class AnnounceParcel(Command, frozen=True, tag="announce-parcel"):
+    """Tell of a parcel. Refusals: ``parcel-exists``."""
+
+    parcel: ParcelId
+    org: OrgId
+    code: str
+    direction: Direction
+    room_class: RoomClass
+    weight_grams: int
+    recipient: ContactId | None = None
+    consignment: ConsignmentId | None = None
+
+
+class ReserveRoom(Command, frozen=True, tag="reserve-room"):
+    """Promise room to a parcel at a point. Refusals: those of ``check_promise``, ``already-promised``, and by stage."""
+
+    parcel: ParcelId
+    point: PointId
+    window: Window
+    firmness: Firmness
+    until: Instant
+
+
+class ReleaseRoom(Command, frozen=True, tag="release-room"):
+    """Give room back that is no longer needed. Refusals: ``not-promised``."""
+
+    parcel: ParcelId
+    point: PointId
+
+
+class ExpirePromise(Command, frozen=True, tag="expire-promise"):
+    """End a promise whose time is over. Refusals: ``not-promised``, ``promise-running``."""
+
+    parcel: ParcelId
+    point: PointId
+
+
+class CancelParcel(Command, frozen=True, tag="cancel-parcel"):
+    """Call a parcel off; names the point of its promise, if it has one. Refusals: ``parcel-in-custody``, by stage."""
+
+    parcel: ParcelId
+    point: PointId | None = None
+
+
+class RedirectParcel(Command, frozen=True, tag="redirect-parcel"):
+    """Send a parcel to another point; ``from_point`` is where it is promised or waits. Refusals: of ``check_promise``."""
+
+    parcel: ParcelId
+    to_point: PointId
+    window: Window
+    until: Instant
+    from_point: PointId | None = None
+    firmness: Firmness = Firmness.HARD
+
+
+class ExtendHold(Command, frozen=True, tag="extend-hold"):
+    """Move the end of a hold later. Refusals: ``hold-not-longer``, ``hold-too-long``, ``hold-lapsed``, by stage."""
+
+    parcel: ParcelId
+    ends_at: Instant
+    longest_hold_hours: int
+
+
+class PauseHold(Command, frozen=True, tag="pause-hold"):
+    """Stop the clock of a hold. Refusals: ``hold-paused``, ``parcel-not-waiting``."""
+
+    parcel: ParcelId
+    why: str
+
+
+class ResumeHold(Command, frozen=True, tag="resume-hold"):
+    """Let the clock of a hold run again. Refusals: ``hold-not-paused``."""
+
+    parcel: ParcelId
+
+
+class LapseHold(Command, frozen=True, tag="lapse-hold"):
+    """End a hold whose time is over. Refusals: ``hold-running``, ``hold-paused``, by stage."""
+
+    parcel: ParcelId
+
+
+class RecallParcel(Command, frozen=True, tag="recall-parcel"):
+    """Have a courier take the parcel out; names the point where it waits. Refusals: ``already-recalled``, by stage."""
+
+    parcel: ParcelId
+    point: PointId
+    reason: RecallReason
+
+
+class ReleaseParcel(Command, frozen=True, tag="release-parcel"):
+    """Let a parcel leave the network. Refusals: ``parcel-in-custody``, ``not-promised`` never, by stage."""
+
+    parcel: ParcelId
+    point: PointId | None = None
+
+
+class RecordNotice(Command, frozen=True, tag="record-notice"):
+    """Say what became of a notice; the first one that a channel takes starts the hold. Names the point where it waits."""
+
+    parcel: ParcelId
+    notice: NoticeKind
+    channel: str
+    bounced: bool
+    stay: StayKey | None = None
+    point: PointId | None = None
+    last_channel: bool = True
+
+
+class SettleCase(Command, frozen=True, tag="settle-case"):
+    """Close a case about a parcel. Refusals: ``case-unknown``."""
+
+    parcel: ParcelId
+    case: CaseId
+    how: str
+
+
+class ProvisionPoint(Command, frozen=True, tag="provision-point"):
+    """Take a point into the network. Refusals: ``point-exists``."""
+
+    definition: Point
+
+
+class ChangePoint(Command, frozen=True, tag="change-point"):
+    """Open, close or give up a point. Refusals: ``point-gone``."""
+
+    point: PointId
+    status: PointStatus
+
+
+class InstallSource(Command, frozen=True, tag="install-source"):
+    """Put up a locker bank or counter at a point, with its modules. Refusals: ``source-exists``, ``module-exists``."""
+
+    point: PointId
+    source: Source
+
+
+class AddModule(Command, frozen=True, tag="add-module"):
+    """Take a module into service. Refusals: ``module-exists``, ``source-unknown``."""
+
+    point: PointId
+    source: SourceId
+    module: BankModule
+
+
+class AdoptFact(Command, frozen=True, tag="adopt-fact"):
+    """Record one journal entry. Refusals: ``journal-gap``, ``journal-fork``, ``journal-epoch``, ``source-forked``.
+
+    ``at`` is the wall time the source gave; ``entry`` is the canonical entry as it came.
+    """
+
+    source: SourceId
+    point: PointId
+    epoch: int
+    seq: int
+    previous_hash: str
+    hash: str
+    fact: AnyFact
+    entry: bytes = b""
+
+
+class NoteContact(Command, frozen=True, tag="note-contact"):
+    """Say that contact with a source was lost or regained. Refusals: ``contact-unchanged``."""
+
+    point: PointId
+    source: SourceId
+    lost: bool
+
+
+class ReportFork(Command, frozen=True, tag="report-fork"):
+    """Say that two journals claim to be one source's."""
+
+    point: PointId
+    source: SourceId
+    epoch: int
+    seq: int
+
+
+class StartEpoch(Command, frozen=True, tag="start-epoch"):
+    """Begin a new log epoch for a new controller. Refusals: ``epoch-not-later``."""
+
+    point: PointId
+    source: SourceId
+    epoch: int
+
+
+ParcelCommand = (
+    AnnounceParcel
+    | ReserveRoom
+    | ReleaseRoom
+    | ExpirePromise
+    | CancelParcel
+    | RedirectParcel
+    | ExtendHold
+    | PauseHold
+    | ResumeHold
+    | LapseHold
+    | RecallParcel
+    | ReleaseParcel
+    | RecordNotice
+    | SettleCase
+)
+SourceCommand = AdoptFact | NoteContact | ReportFork | StartEpoch
+PointCommand = ProvisionPoint | ChangePoint | InstallSource | AddModule
+AnyCommand = ParcelCommand | PointCommand | SourceCommand
+
+
+def keys_of(command: AnyCommand) -> Keys:
+    """Every row the command touches."""
+    match command:
+        case AdoptFact():
+            return Keys(
+                parcels=named_parcels(command.fact),
+                rooms=frozenset((command.point,)),
+                sources=frozenset((command.source,)),
+            )
+        case NoteContact() | ReportFork() | StartEpoch():
+            return Keys(rooms=frozenset((command.point,)), sources=frozenset((command.source,)))
+        case ProvisionPoint():
+            return Keys(rooms=frozenset((command.definition.id,)), points=frozenset((command.definition.id,)))
+        case ChangePoint():
+            return Keys(rooms=frozenset((command.point,)), points=frozenset((command.point,)))
+        case InstallSource():
+            here = frozenset((command.point,))
+            return Keys(rooms=here, points=here, sources=frozenset((command.source.id,)))
+        case AddModule():
+            here = frozenset((command.point,))
+            return Keys(rooms=here, points=here, sources=frozenset((command.source,)))
+        case RedirectParcel():
+            rooms = {command.to_point} | ({command.from_point} if command.from_point else set())
+            return Keys(parcels=frozenset((command.parcel,)), rooms=frozenset(rooms))
+        case ReserveRoom() | ReleaseRoom() | ExpirePromise() | RecallParcel():
+            return Keys(parcels=frozenset((command.parcel,)), rooms=frozenset((command.point,)))
+        case CancelParcel() | ReleaseParcel() | RecordNotice():
+            return Keys(
+                parcels=frozenset((command.parcel,)),
+                rooms=frozenset((command.point,)) if command.point else frozenset(),
+            )
+        case AnnounceParcel() | ExtendHold() | PauseHold() | ResumeHold() | LapseHold() | SettleCase():
+            return Keys(parcels=frozenset((command.parcel,)))
+        case _:
+            assert_never(command)
+
+
+def home_lane(command: AnyCommand) -> Lane:
+    """The lane that keeps the command's receipt: its parcel's, else its point's."""
+    match command:
+        case ProvisionPoint():
+            return lane_of(command.definition.id)
+        case AdoptFact() | NoteContact() | ReportFork() | StartEpoch() | ChangePoint() | InstallSource() | AddModule():
+            return lane_of(command.point)
+        case _:
+            return lane_of(command.parcel)

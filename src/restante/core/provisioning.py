@@ -1,0 +1,85 @@
+"""Decisions about points, the banks and counters that stand there, and the sources' sessions."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import assert_never
+
+from restante.core import commands as cmd
+from restante.core import events as ev
+from restante.core.bank import BankModule, Point, PointStatus
+from restante.core.custody import Decision
+from restante.core.ids import CaseId, derived_id, lane_of
+from restante.core.refusals import Refusal
+from restante.core.world import World
+
+
+def decide_point(command: cmd.PointCommand, world: World) -> Decision:
+    """Decide one command about a point."""
+    if isinstance(command, cmd.ProvisionPoint):
+        definition = command.definition
+        if world.points[definition.id] is not None:
+            return Refusal("point-exists", "id", definition.id)
+        return [ev.PointProvisioned(definition.id, definition)]
+    point = world.points[command.point]
+    if point is None:
+        return Refusal("point-unknown", "point", command.point)
+    match command:
+        case cmd.ChangePoint(status=status):
+            if point.status is PointStatus.GONE:
+                return Refusal("point-gone", "point", command.point)
+            return [] if point.status is status else [ev.PointChanged(command.point, status)]
+        case cmd.InstallSource():
+            return _install(command, point, world)
+        case cmd.AddModule(source=source, module=module):
+            if point.source is None or point.source.id != source:
+                return Refusal("source-unknown", "source", source)
+            if clash := _clash((*point.source.modules, module)):
+                return Refusal("module-exists", "module", clash)
+            return [ev.ModuleAdded(command.point, source, module)]
+        case _:
+            assert_never(command)
+
+
+def _install(command: cmd.InstallSource, point: Point, world: World) -> Decision:
+    source = command.source
+    if point.source is not None or world.sources[source.id] is not None:
+        return Refusal("source-exists", "source", source.id)
+    if clash := _clash(source.modules):
+        return Refusal("module-exists", "modules", clash)
+    installed = ev.SourceInstalled(command.point, source.id, source.kind)
+    return [installed, *(ev.ModuleAdded(command.point, source.id, module) for module in source.modules)]
+
+
+def _clash(modules: Iterable[BankModule]) -> str:
+    """Which module number or door stands twice, in words; empty when none does."""
+    columns = list(modules)
+    numbers = Counter(module.number for module in columns)
+    doors = Counter(compartment.door for module in columns for compartment in module.compartments)
+    twice = [f"module {number}" for number, count in numbers.items() if count > 1]
+    return ", ".join([*twice, *(f"door {door}" for door, count in doors.items() if count > 1)])
+
+
+def decide_source(command: cmd.NoteContact | cmd.ReportFork | cmd.StartEpoch, world: World) -> Decision:
+    """Decide one command about a source's session."""
+    head, room = world.sources[command.source], world.rooms[command.point]
+    if head is None or head.point != command.point or room is None:
+        return Refusal("source-unknown", "source", command.source)
+    match command:
+        case cmd.NoteContact(lost=lost):
+            if lost == (room.lost_at is not None):
+                return Refusal("contact-unchanged", "lost")
+            return [(ev.ContactLost if lost else ev.ContactRegained)(command.point, command.source)]
+        case cmd.ReportFork(epoch=epoch, seq=seq):
+            if head.forked_at is not None:
+                return []
+            case = CaseId(derived_id(f"fork:{command.source}:{epoch}:{seq}", lane_of(command.point)))
+            return [
+                ev.ForkFound(command.point, command.source, epoch, seq),
+                ev.PointCaseOpened(command.point, case, ev.CaseKind.FORKED, f"{epoch}/{seq}"),
+            ]
+        case cmd.StartEpoch(epoch=epoch):
+            if epoch <= head.epoch:
+                return Refusal("epoch-not-later", "epoch", str(head.epoch))
+            return [ev.EpochStarted(command.point, command.source, epoch)]
+        case _:
+            assert_never(command)

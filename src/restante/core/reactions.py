@@ -1,0 +1,122 @@
+"""Reactions: an event in, tasks out. Tasks are run from the outbox, each at least once and with effect at most once."""
+
+import msgspec
+
+from restante.core import events as ev
+from restante.core.ids import ParcelId, PointId, SourceId, StayKey
+from restante.core.parcel import Deposited, Direction, Parcel, stage_of
+from restante.core.stay import By, RecallReason
+
+
+class Task(msgspec.Struct, frozen=True, tag_field="task"):
+    """Something the hub owes the world because of an event."""
+
+
+class IssueCode(Task, frozen=True, tag="issue-code"):
+    """Make the code that will open the door at this point, for the recipient of a delivery or the sender of a drop-off."""
+
+    parcel: ParcelId
+    point: PointId
+
+
+class SendNotice(Task, frozen=True, tag="send-notice"):
+    """Tell the person."""
+
+    parcel: ParcelId
+    notice: ev.NoticeKind
+    point: PointId | None = None
+    stay: StayKey | None = None
+
+
+class OrderRecall(Task, frozen=True, tag="order-recall"):
+    """Have a courier take the parcel out."""
+
+    parcel: ParcelId
+    point: PointId
+    reason: RecallReason
+
+
+class GiveBackRoom(Task, frozen=True, tag="give-back-room"):
+    """Release the promise that a deposit elsewhere left behind."""
+
+    parcel: ParcelId
+    point: PointId
+
+
+class StopClocks(Task, frozen=True, tag="stop-clocks"):
+    """Pause the hold of every open stay at a point."""
+
+    point: PointId
+
+
+class StartClocks(Task, frozen=True, tag="start-clocks"):
+    """Let the holds at a point run again."""
+
+    point: PointId
+
+
+class RefreshManifest(Task, frozen=True, tag="refresh-manifest"):
+    """Bring the manifest of a point's source up to date. A timer does the same, so losing this costs time only."""
+
+    point: PointId
+    source: SourceId | None = None
+
+
+AnyTask = IssueCode | SendNotice | OrderRecall | GiveBackRoom | StopClocks | StartClocks | RefreshManifest
+
+
+def react(event: ev.AnyEvent, parcel: Parcel | None) -> list[AnyTask]:
+    """The tasks that follow from an event; ``parcel`` is the parcel after it, for events about one."""
+    if isinstance(event, ev.ParcelEvent):
+        assert parcel is not None
+        return _react_to_parcel(event, parcel)
+    match event:
+        case ev.ContactLost(point=point):
+            return [StopClocks(point)]
+        case ev.ContactRegained(point=point):
+            return [StartClocks(point)]
+        case _:
+            return [RefreshManifest(event.point)]
+
+
+def _react_to_parcel(event: ev.AnyParcelEvent, parcel: Parcel) -> list[AnyTask]:
+    match event:
+        case ev.RoomReserved(promise=promise):
+            return [IssueCode(parcel.id, promise.point)]
+        case ev.PromiseEnded(promise=promise, why=why) if why is not ev.PromiseEnd.KEPT:
+            return [RefreshManifest(promise.point)]
+        case ev.ParcelDeposited():
+            return _react_to_deposit(event, parcel)
+        case ev.ParcelWithdrawn(by=By.RECIPIENT | By.NOMINEE):
+            return [SendNotice(parcel.id, ev.NoticeKind.RECEIPT, event.point, event.stay)]
+        case ev.HoldExtended(stay=stay):
+            return [SendNotice(parcel.id, ev.NoticeKind.EXTENDED, stay=stay)]
+        case ev.HoldLapsed(stay=stay):
+            point = _point_of(parcel, stay)
+            return [
+                SendNotice(parcel.id, ev.NoticeKind.OVERDUE, point, stay),
+                OrderRecall(parcel.id, point, RecallReason.LAPSED),
+            ]
+        case ev.RecallOrdered(point=point):
+            return [RefreshManifest(point)]
+        case ev.ParcelRedirected(to_point=to_point):
+            return [SendNotice(parcel.id, ev.NoticeKind.MOVED, to_point)]
+        case _:
+            return []
+
+
+def _react_to_deposit(event: ev.ParcelDeposited, parcel: Parcel) -> list[AnyTask]:
+    tasks: list[AnyTask] = [RefreshManifest(event.point)]
+    if parcel.promise is not None and parcel.promise.point != event.point:
+        tasks.append(GiveBackRoom(parcel.id, parcel.promise.point))
+    if parcel.cancelled_at is not None:
+        tasks.append(OrderRecall(parcel.id, event.point, RecallReason.CANCELLED))
+    elif isinstance(stage_of(parcel), Deposited) and parcel.direction is Direction.DELIVERY:
+        tasks.append(SendNotice(parcel.id, ev.NoticeKind.READY, event.point, event.stay))
+    return tasks
+
+
+def _point_of(parcel: Parcel, key: StayKey) -> PointId:
+    stay = parcel.stay(key)
+    assert stay is not None
+    return stay.point

@@ -1,0 +1,224 @@
+"""The loaded rows, and how each event changes them.
+
+A batch loads the rows its commands name, decides the commands one by one, and folds each event back in at once, so that
+command k sees what command k-1 did. Asking for a row that no command named is a bug, and fails as one.
+"""
+
+from typing import assert_never
+
+import msgspec
+
+from restante.core import events as ev
+from restante.core.bank import BankModule, Condition, Point, Source
+from restante.core.ids import ParcelId, PointId, SourceId, StayKey
+from restante.core.parcel import Parcel
+from restante.core.reservation import Faulty, Room, with_compartments, with_condition, with_promise, with_stay
+from restante.core.stay import Hold, Stay, Withdrawal, paused, resumed
+from restante.core.time import Instant
+
+replace = msgspec.structs.replace
+
+
+class SourceHead(msgspec.Struct, frozen=True):
+    """How far a source's journal has been adopted, and whether it can be trusted to go on."""
+
+    source: SourceId
+    point: PointId
+    epoch: int = 1
+    seq: int = 0
+    hash: str = ""
+    forked_at: int | None = None
+    version: int = 0
+
+
+class World(msgspec.Struct):
+    """The rows of one batch, by id; None stands for a row that was named and does not exist."""
+
+    parcels: dict[ParcelId, Parcel | None] = {}
+    rooms: dict[PointId, Room | None] = {}
+    sources: dict[SourceId, SourceHead | None] = {}
+    points: dict[PointId, Point | None] = {}
+
+
+def apply(world: World, event: ev.AnyEvent, at: Instant) -> None:
+    """Fold one event that happened at ``at`` into the rows."""
+    if isinstance(event, ev.ParcelEvent):
+        _count_room(world, event)
+        world.parcels[event.parcel] = evolve_parcel(world.parcels[event.parcel], event, at)
+    else:
+        _apply_to_point(world, event, at)
+
+
+def evolve_parcel(parcel: Parcel | None, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
+    """The parcel after one of its events."""
+    if isinstance(event, ev.ParcelAnnounced):
+        assert parcel is None
+        return Parcel(
+            id=event.parcel,
+            org=event.org,
+            code=event.code,
+            direction=event.direction,
+            room_class=event.room_class,
+            weight_grams=event.weight_grams,
+            recipient=event.recipient,
+            consignment=event.consignment,
+            announced_at=at,
+            version=1,
+        )
+    assert parcel is not None
+    return replace(_evolved(parcel, event, at), version=parcel.version + 1)
+
+
+def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
+    match event:
+        case ev.RoomReserved(promise=promise, number=number):
+            return replace(parcel, promise=promise, promises=number)
+        case ev.PromiseEnded(promise=promise):
+            return replace(parcel, promise=None) if parcel.promise == promise else parcel
+        case ev.ParcelCancelled():
+            return replace(parcel, cancelled_at=at)
+        case ev.ParcelReleased():
+            return replace(parcel, released_at=at)
+        case ev.CaseOpened(case=case, what=what):
+            return replace(parcel, cases={**parcel.cases, what.value: case})
+        case ev.CaseSettled(what=what):
+            return replace(parcel, cases={kind: case for kind, case in parcel.cases.items() if kind != what.value})
+        case ev.ParcelDeposited():
+            return replace(parcel, stays=(*parcel.stays, _opened(event, at)))
+        case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
+            return replace(parcel, stays=tuple(_reminded(stay, event.stay, at) for stay in parcel.stays))
+        case ev.ParcelRedirected() | ev.NoticeGiven() | ev.NoticeBounced() | ev.DepositDeclined() | ev.StayInherited():
+            return parcel
+        case ev.ParcelAnnounced():
+            raise AssertionError("announced twice")
+        case _:
+            return replace(parcel, stays=tuple(_evolved_stay(stay, event, at) for stay in parcel.stays))
+
+
+def _opened(event: ev.ParcelDeposited, at: Instant) -> Stay:
+    return Stay(event.stay, event.point, event.door, event.room_class, at, event.by)
+
+
+def _reminded(stay: Stay, key: StayKey | None, at: Instant) -> Stay:
+    if stay.key != key or stay.hold is None:
+        return stay
+    return replace(stay, hold=replace(stay.hold, reminded_at=at))
+
+
+StayEvent = (
+    ev.ParcelWithdrawn
+    | ev.HoldStarted
+    | ev.HoldExtended
+    | ev.HoldPaused
+    | ev.HoldResumed
+    | ev.HoldLapsed
+    | ev.RecallOrdered
+)
+
+
+def _evolved_stay(stay: Stay, event: StayEvent, at: Instant) -> Stay:
+    if event.stay != stay.key:
+        return stay
+    match event:
+        case ev.ParcelWithdrawn(by=by):
+            return replace(stay, withdrawn=Withdrawal(at, by))
+        case ev.RecallOrdered(reason=reason):
+            return replace(stay, recall=reason)
+        case ev.HoldStarted(ends_at=ends_at):
+            return replace(stay, hold=Hold(at, ends_at))
+        case ev.HoldExtended() | ev.HoldPaused() | ev.HoldResumed() | ev.HoldLapsed():
+            assert stay.hold is not None
+            return replace(stay, hold=_evolved_hold(stay.hold, event, at))
+        case _:
+            assert_never(event)
+
+
+def _evolved_hold(
+    hold: Hold, event: ev.HoldExtended | ev.HoldPaused | ev.HoldResumed | ev.HoldLapsed, at: Instant
+) -> Hold:
+    match event:
+        case ev.HoldExtended(ends_at=ends_at):
+            return replace(hold, ends_at=ends_at, reminded_at=None)
+        case ev.HoldPaused():
+            return paused(hold, at)
+        case ev.HoldResumed():
+            return resumed(hold, at)
+        case ev.HoldLapsed():
+            return replace(hold, lapsed_at=at)
+        case _:
+            assert_never(event)
+
+
+def _count_room(world: World, event: ev.AnyParcelEvent) -> None:
+    """Move the counters of the room that a parcel's event concerns."""
+    match event:
+        case ev.RoomReserved(promise=promise):
+            room = _room(world, promise.point)
+            world.rooms[promise.point] = with_promise(room, promise, 1)
+        case ev.PromiseEnded(promise=promise):
+            room = _room(world, promise.point)
+            world.rooms[promise.point] = with_promise(room, promise, -1)
+        case ev.ParcelDeposited(point=point, door=door, room_class=room_class):
+            world.rooms[point] = with_stay(_room(world, point), door, room_class, 1)
+        case ev.ParcelWithdrawn(point=point, door=door, room_class=room_class):
+            world.rooms[point] = with_stay(_room(world, point), door, room_class, -1)
+        case _:
+            pass
+
+
+def _apply_to_point(world: World, event: ev.AnyPointEvent, at: Instant) -> None:
+    match event:
+        case ev.PointProvisioned(definition=definition):
+            world.points[event.point] = definition
+            world.rooms[event.point] = Room(event.point, definition.status, definition.calendar, definition.hold)
+        case ev.PointChanged(status=status):
+            world.rooms[event.point] = replace(_room(world, event.point), status=status)
+            world.points[event.point] = replace(_point(world, event.point), status=status)
+        case ev.SourceInstalled(source=source, what=what):
+            world.sources[source] = SourceHead(source, event.point)
+            world.rooms[event.point] = replace(_room(world, event.point), source=source)
+            world.points[event.point] = replace(_point(world, event.point), source=Source(source, what, ()))
+        case ev.ModuleAdded(module=module):
+            world.rooms[event.point] = with_compartments(_room(world, event.point), module.compartments)
+            world.points[event.point] = _extended(_point(world, event.point), module)
+        case ev.ConditionChanged():
+            broken = (
+                None if event.condition is Condition.IN_ORDER else Faulty(event.room_class, event.capacity, event.stays)
+            )
+            world.rooms[event.point] = with_condition(_room(world, event.point), event.door, broken=broken)
+        case ev.ContactLost():
+            world.rooms[event.point] = replace(_room(world, event.point), lost_at=at)
+        case ev.ContactRegained():
+            world.rooms[event.point] = replace(_room(world, event.point), lost_at=None)
+        case ev.ForkFound(source=source, seq=seq):
+            world.sources[source] = replace(_source(world, source), forked_at=seq)
+        case ev.EpochStarted(source=source, epoch=epoch):
+            head = _source(world, source)
+            world.sources[source] = replace(head, epoch=epoch, seq=0, hash="", forked_at=None)
+        case ev.PointCaseOpened() | ev.PointCaseSettled():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _room(world: World, point: PointId) -> Room:
+    room = world.rooms[point]
+    assert room is not None
+    return room
+
+
+def _point(world: World, point: PointId) -> Point:
+    definition = world.points[point]
+    assert definition is not None
+    return definition
+
+
+def _source(world: World, source: SourceId) -> SourceHead:
+    head = world.sources[source]
+    assert head is not None
+    return head
+
+
+def _extended(point: Point, module: BankModule) -> Point:
+    assert point.source is not None
+    return replace(point, source=replace(point.source, modules=(*point.source.modules, module)))

@@ -1,0 +1,223 @@
+"""The port to where the hub's truth is kept: what the engine, the worker and the readers ask of it.
+
+Two implementations exist and pass the same contract suite: PostgreSQL (``postgres.py``) and the simulator's row store.
+
+Theory of operation. A batch is two trips. The first locks the lane rows of everything its commands name, ascending, and
+loads the named rows and the receipts of the commands. The second writes what changed and moves the lane heads, in one
+commit. Positions in a lane are therefore gapless, in order, and owned by one batch at a time: they are the feed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import msgspec
+
+from restante.core.bank import Point
+from restante.core.commands import Keys
+from restante.core.events import AnyEvent
+from restante.core.ids import CommandId, Lane, OrgId, ParcelId, PointId, SourceId, StayKey
+from restante.core.parcel import Parcel
+from restante.core.reactions import AnyTask
+from restante.core.refusals import Fault
+from restante.core.reservation import Promise, Room
+from restante.core.stay import RecallReason
+from restante.core.time import Instant
+from restante.core.timers import TimerKind
+from restante.core.world import SourceHead, World
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event as it stands in the log of its lane; ``version`` is its parcel's after it, 0 for a point's event."""
+
+    lane: Lane
+    seq: int
+    at: Instant
+    recorded_at: Instant
+    actor: str
+    command: CommandId
+    event: AnyEvent
+    version: int = 0
+    org: OrgId | None = None
+    schema: int = 1
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What a command came to: its fingerprint, and the events' positions or the refusal, encoded by the engine."""
+
+    lane: Lane
+    command: CommandId
+    fingerprint: bytes
+    outcome: bytes
+    at: Instant
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One adopted journal entry, kept byte for byte."""
+
+    source: SourceId
+    epoch: int
+    seq: int
+    hash: str
+    entry: bytes
+
+
+class TaskRow(msgspec.Struct, frozen=True):
+    """A task in the outbox, named by the event it follows from."""
+
+    lane: Lane
+    seq: int
+    ordinal: int
+    task: AnyTask
+    attempts: int = 0
+
+
+class TimerRow(msgspec.Struct, frozen=True):
+    """A timer of a parcel."""
+
+    parcel: ParcelId
+    kind: TimerKind
+    due: Instant
+
+
+class OpenStay(msgspec.Struct, frozen=True):
+    """An open stay as the source's lane knows it: what a manifest, a recall list and a stopped clock need."""
+
+    key: StayKey
+    parcel: ParcelId
+    point: PointId
+    org: OrgId
+    code: str
+    door: int
+    room_class: str
+    direction: str
+    opened_at: Instant
+    recall: RecallReason | None = None
+    holder: str = ""
+
+
+class OpenPromise(msgspec.Struct, frozen=True):
+    """A live promise as the point's lane knows it."""
+
+    parcel: ParcelId
+    number: int
+    promise: Promise
+    code: str
+    direction: str
+    holder: str = ""
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """How a source recognises a code: by parcel, or by organisation for its couriers. The code itself is not here."""
+
+    point: PointId
+    subject: str
+    number: int
+    verifier: str
+    expires_at: Instant | None = None
+
+
+class PointView(msgspec.Struct, frozen=True):
+    """All that a manifest is made of, read in one snapshot."""
+
+    point: Point
+    room: Room
+    head: SourceHead
+    promises: tuple[OpenPromise, ...]
+    stays: tuple[OpenStay, ...]
+    credentials: tuple[Credential, ...]
+
+
+class Changes(msgspec.Struct):
+    """What one batch writes. Rows in ``parcels``, ``rooms``, ``sources``, ``points`` are whole and replace what was there.
+
+    ``promises`` and ``stays`` map a parcel (with its promise number) or a stay key to its row, or to None when it ended.
+    ``timers`` maps (parcel, kind) to the new due time, or None to clear it.
+    """
+
+    events: list[Recorded] = []
+    parcels: dict[ParcelId, Parcel] = {}
+    rooms: dict[PointId, Room] = {}
+    sources: dict[SourceId, SourceHead] = {}
+    points: dict[PointId, Point] = {}
+    promises: dict[tuple[PointId, ParcelId], OpenPromise | None] = {}
+    stays: dict[StayKey, OpenStay | None] = {}
+    timers: dict[tuple[ParcelId, TimerKind], Instant | None] = {}
+    tasks: list[TaskRow] = []
+    receipts: list[Receipt] = []
+    journal: list[JournalRow] = []
+
+
+class Batch(Protocol):
+    """Locked lanes and loaded rows, until committed or left."""
+
+    world: World
+    heads: Mapping[Lane, int]
+    receipts: Mapping[CommandId, Receipt]
+
+    async def commit(self, changes: Changes) -> None:
+        """Write and commit. Faults: ``OutcomeUnknown`` when the answer to the commit was lost, ``StoreDown``."""
+
+
+class Ledger(Protocol):
+    """Where the hub's truth is kept."""
+
+    def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AbstractAsyncContextManager[Batch]:
+        """Begin a batch over these rows; leaving without a commit rolls it back. Faults: ``StoreDown``, ``LaneStalled``."""
+
+    async def lane_heads(self) -> Mapping[Lane, int]:
+        """The head of every lane."""
+
+    async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
+        """Those of these parcels that exist."""
+
+    async def rooms(self, ids: Iterable[PointId]) -> Mapping[PointId, Room]:
+        """Those of these rooms that exist."""
+
+    async def source(self, source: SourceId) -> SourceHead | None:
+        """How far a source's journal has been adopted."""
+
+    async def journal(self, source: SourceId, epoch: int, span: range) -> Sequence[JournalRow]:
+        """Adopted entries whose numbers lie in ``span``, in order."""
+
+    async def feed(self, lane: Lane, after: int, limit: int) -> Sequence[Recorded]:
+        """Events of a lane with a position greater than ``after``, in order."""
+
+    async def view(self, point: PointId) -> PointView | None:
+        """What a point's manifest is made of; None when the point or its source does not exist."""
+
+    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:
+        """Lease tasks that nobody holds, oldest first; a lease that runs out makes a task claimable again."""
+
+    async def finish_tasks(self, done: Iterable[TaskRow]) -> None:
+        """Delete tasks that have had their effect."""
+
+    async def postpone_task(self, task: TaskRow, until: Instant) -> None:
+        """Give a task back, to be claimed no earlier than ``until``, with one attempt more."""
+
+    async def claim_timers(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TimerRow]:
+        """Lease timers that are due. A timer goes when its parcel changes; the lease keeps two workers off one timer."""
+
+    async def put_credential(self, credential: Credential) -> bool:
+        """Store how a code is recognised; False when another live code at the point has the same verifier."""
+
+    async def drop_credential(self, point: PointId, subject: str) -> None:
+        """Forget how a code is recognised."""
+
+
+class StoreDown(Fault):
+    """The database cannot be reached; start it, or set DATABASE_URL to one that runs."""
+
+    retryable = True
+
+
+class LaneStalled(Fault):
+    """Another writer holds the lane and does not let go."""
+
+    retryable = True
+
+
+class OutcomeUnknown(Fault):
+    """The answer to a commit was lost; the lane's head tells whether it took place."""
+
+    retryable = True
