@@ -1,0 +1,1 @@
+"""Drivers: one port towards the doors, one family of lock boards behind each implementation."""

@@ -1,0 +1,103 @@
+"""What the 8A/80 driver makes of status bits, of several boards, and of a line that is not there."""
+
+import logging
+import os
+
+import pytest
+
+from restante.edge.boards.emulated import Deed, LiveBoard, board_of
+from restante.edge.boards.xor8a import PtyXor8aBoard
+from restante.edge.drivers.port import Accepted, Door, NoAck
+from restante.edge.drivers.xor8a import ByteOrder, Feedback, Xor8aDriver, XorBoard, XorBus, doors_in, doors_of
+from restante.edge.drivers.xor8a_frames import OpenOne
+
+C, O, U = Door.CLOSED, Door.OPEN, Door.UNKNOWN  # noqa: E741  # one letter a reading keeps the rows readable
+
+
+@pytest.mark.parametrize(
+    ("status", "feedback", "order", "doors"),
+    [
+        ("01 02", Feedback.OPENING, ByteOrder.MSB_FIRST, {2: O, 9: O}),
+        ("01 02", Feedback.OPENING, ByteOrder.LSB_FIRST, {1: O, 10: O}),
+        ("FE FF", Feedback.CLOSING, ByteOrder.LSB_FIRST, {1: O}),
+        ("FF FE", Feedback.CLOSING, ByteOrder.MSB_FIRST, {1: O}),
+    ],
+)
+def test_bits_become_doors(status: str, feedback: Feedback, order: ByteOrder, doors: dict[int, Door]) -> None:
+    """Given status bytes and the settings learned at commissioning, then exactly these doors are open."""
+    board = XorBoard(address=1, locks=16, status_bytes=2, feedback=feedback, byte_order=order)
+    seen = dict(enumerate(doors_in(bytes.fromhex(status), board), 1))
+    assert seen == {door: doors.get(door, C) for door in range(1, 17)}
+
+
+@pytest.mark.parametrize("status", ["", "FF", "FF FF FF"])
+def test_a_reply_of_the_wrong_length_tells_nothing(status: str) -> None:
+    """Given fewer or more status bytes than learned, then every door is unknown and none is closed."""
+    board = XorBoard(address=1, locks=12, status_bytes=2)
+    assert list(doors_in(bytes.fromhex(status), board)) == [U] * 12
+
+
+def test_locks_beyond_the_status_bits_are_unknown() -> None:
+    """Given ten locks and one status byte, then the last two are unknown, never closed."""
+    board = XorBoard(address=1, locks=10, status_bytes=1)
+    assert list(doors_in(b"\xff", board)) == [C] * 8 + [U] * 2
+
+
+def test_doors_are_numbered_through_the_boards() -> None:
+    """Given two boards of two locks, then door 3 is the first lock of the second."""
+    boards = (XorBoard(address=4, locks=2, status_bytes=1), XorBoard(address=2, locks=2, status_bytes=1))
+    assert doors_of(boards) == {1: OpenOne(4, 1), 2: OpenOne(4, 2), 3: OpenOne(2, 1), 4: OpenOne(2, 2)}
+
+
+async def test_one_dead_board_does_not_blind_the_others() -> None:
+    """Given a bus whose first board is dead, when all doors are read, then its doors alone are unknown."""
+    dead = XorBoard(address=1, locks=2, status_bytes=1)
+    alive = XorBoard(address=2, locks=2, status_bytes=1)
+    far_end = PtyXor8aBoard(LiveBoard(board_of(2)), alive)
+    far_end.live.touch(1, Deed.FORCE)
+    bus = XorBus(path=far_end.path, boards=(dead, alive), answer_ms=60, silence_ms=5, quiet_ms=20)
+    driver = Xor8aDriver(bus)
+    assert [reading.door for reading in (await driver.read_all()).values()] == [U, U, O, C]
+    assert await driver.unlock(4) == Accepted()
+    await driver.close()
+    far_end.close()
+
+
+async def test_a_line_that_is_not_there_is_said_so_and_tried_again(
+    tmp_path: os.PathLike[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given no device, when asked, then doors are unknown and the log says why; given one later, then it is used."""
+    path = os.path.join(tmp_path, "line")
+    wiring = XorBoard(address=1, locks=1, status_bytes=1)
+    driver = Xor8aDriver(XorBus(path=path, boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    with caplog.at_level(logging.WARNING):
+        assert await driver.unlock(1) == NoAck()
+        assert (await driver.read_all())[1].door is U
+    assert "No such file" in caplog.text
+    far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
+    os.symlink(far_end.path, path)
+    assert (await driver.read_all())[1].door is C
+    await driver.close()
+    far_end.close()
+
+
+async def test_a_line_that_is_no_terminal_is_refused(tmp_path: os.PathLike[str]) -> None:
+    """Given a plain file for a serial line, when asked, then nothing is written to it and the answer is NoAck."""
+    path = os.path.join(tmp_path, "line")
+    open(path, "wb").close()
+    wiring = XorBoard(address=1, locks=1, status_bytes=1)
+    driver = Xor8aDriver(XorBus(path=path, boards=(wiring,)))
+    assert await driver.unlock(1) == NoAck()
+    assert os.path.getsize(path) == 0
+
+
+async def test_a_cable_pulled_while_idle_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    """Given a working line, when the far end vanishes, then the next answers are NoAck and unknown."""
+    wiring = XorBoard(address=1, locks=1, status_bytes=1)
+    far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
+    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    assert (await driver.read_all())[1].door is C
+    far_end.close()
+    assert (await driver.read_all())[1].door is U
+    assert await driver.unlock(1) == NoAck()
+    await driver.close()
