@@ -18,9 +18,7 @@ from typing import Literal
 import msgspec
 
 from restante.core.refusals import Fault
-
-FLOOR = 15
-"""The oldest major version of PostgreSQL whose SQL the hub speaks."""
+from restante.store.connect import FLOOR
 
 SERVICE_ROOT = Path("/var/lib/restante")
 """Where root keeps what the service account must reach when the place asked for lies below a closed directory."""

@@ -1,0 +1,180 @@
+"""Bring a database's schema forward: numbered SQL files, applied in order, each in a transaction of its own.
+
+What has been applied is recorded with a checksum in ``schema_migration``. An advisory lock lets one program at a time
+migrate; a second one waits and then finds nothing left to do.
+"""
+
+import contextlib
+import hashlib
+import importlib.resources
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from importlib.resources.abc import Traversable
+
+import msgspec
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from restante.core.refusals import Fault
+
+PACKAGED: Traversable = importlib.resources.files("restante.store") / "migrations"
+"""The migrations this program came with."""
+
+_LOCK = int.from_bytes(b"restante")
+_FILE = re.compile(r"(\d{4})_([a-z][a-z0-9_]*)\.sql")
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS schema_migration (
+        number integer PRIMARY KEY,
+        name text NOT NULL,
+        checksum text NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now()
+    )"""
+
+
+class MigrationFault(Fault):
+    """The migrations and the database do not go together."""
+
+
+class MigrationsMalformed(MigrationFault):
+    """The migration files are missing, misnamed, doubled or have a gap in their numbers."""
+
+
+class MigrationChanged(MigrationFault):
+    """A migration was changed after it had been applied."""
+
+
+class SchemaNewer(MigrationFault):
+    """The database has migrations this program does not know."""
+
+
+class MigrationFailed(MigrationFault):
+    """A migration's SQL failed; nothing of it was kept."""
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One numbered step of the schema and the SHA-256 (hex) of its text."""
+
+    number: int
+    name: str
+    checksum: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """The file it came from."""
+        return f"{self.number:04}_{self.name}.sql"
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """One row of ``schema_migration``."""
+
+    number: int
+    name: str
+    checksum: str
+    applied_at: datetime
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What a database has and what it lacks."""
+
+    applied: tuple[Applied, ...]
+    pending: tuple[Migration, ...]
+
+
+def load(directory: Traversable = PACKAGED) -> tuple[Migration, ...]:
+    """The migrations in ``directory``, numbered 1, 2, 3 … without gaps; fault ``MigrationsMalformed``.
+
+    Files that do not end in ``.sql`` are passed over.
+    """
+    if not directory.is_dir():
+        raise MigrationsMalformed(f"There is no directory of migrations at {directory}: install the program again")
+    files = sorted((entry for entry in directory.iterdir() if entry.name.endswith(".sql")), key=lambda f: f.name)
+    found = tuple(_read(file) for file in files)
+    for expected, migration in enumerate(found, start=1):
+        if migration.number < expected:
+            raise MigrationsMalformed(f"{migration.file}: two migrations have the number {migration.number:04}")
+        if migration.number > expected:
+            raise MigrationsMalformed(f"{migration.file}: there is no migration {expected:04} before it")
+    return found
+
+
+def _read(file: Traversable) -> Migration:
+    named = _FILE.fullmatch(file.name)
+    if named is None:
+        raise MigrationsMalformed(f"{file.name}: a migration is named like 0001_what_it_does.sql")
+    try:
+        # Line ends may change on the way through a checkout; the statement does not.
+        text = file.read_text(encoding="utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise MigrationsMalformed(f"{file.name}: not UTF-8 text") from error
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return Migration(int(named[1]), named[2], checksum, text)
+
+
+def migrate(db: psycopg.Connection, directory: Traversable = PACKAGED) -> tuple[Migration, ...]:
+    """Apply what is missing and return it; ``db`` must be in autocommit. Faults: every ``MigrationFault``."""
+    assert db.autocommit, "each migration needs a transaction of its own"
+    known = load(directory)
+    with _alone(db):
+        db.execute(_TABLE)
+        pending = _compare(known, _applied(db)).pending
+        for migration in pending:
+            _apply(db, migration)
+    return pending
+
+
+def status(db: psycopg.Connection, directory: Traversable = PACKAGED) -> Status:
+    """What has been applied and what is pending, changing nothing; faults as for ``migrate``."""
+    return _compare(load(directory), _applied(db))
+
+
+@contextlib.contextmanager
+def _alone(db: psycopg.Connection) -> Iterator[None]:
+    # Waiting for the other program, and a new index on a large table, may take as long as they take.
+    db.execute("SET statement_timeout = 0")
+    db.execute("SET lock_timeout = 0")
+    db.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    try:
+        yield
+    finally:
+        # A broken connection has lost the lock already.
+        if not db.closed:
+            db.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _applied(db: psycopg.Connection) -> tuple[Applied, ...]:
+    exists = db.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchone()
+    if exists != (True,):
+        return ()
+    rows = db.execute("SELECT number, name, checksum, applied_at FROM schema_migration ORDER BY number")
+    return tuple(Applied(*row) for row in rows)
+
+
+def _compare(known: Sequence[Migration], applied: Sequence[Applied]) -> Status:
+    if len(applied) > len(known):
+        first = applied[len(known)]
+        raise SchemaNewer(
+            f"The database has migration {first.number:04}_{first.name}, which this program does not know: "
+            "start the newer program, or restore a backup from before its upgrade"
+        )
+    for migration, row in zip(known, applied, strict=False):
+        if row.number != migration.number:
+            raise MigrationChanged(f"{migration.file}: migration {row.number:04} was applied, but this one was not")
+        if row.checksum != migration.checksum:
+            raise MigrationChanged(f"{migration.file}: changed since it was applied; undo that and add a new migration")
+    return Status(applied=tuple(applied), pending=tuple(known[len(applied) :]))
+
+
+def _apply(db: psycopg.Connection, migration: Migration) -> None:
+    try:
+        with db.transaction():
+            db.execute(migration.text)
+            if db.info.transaction_status != TransactionStatus.INTRANS:
+                raise MigrationFailed(f"{migration.file}: ends its own transaction; leave out BEGIN and COMMIT")
+            db.execute(
+                "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, %s, %s)",
+                [migration.number, migration.name, migration.checksum],
+            )
+    except psycopg.Error as error:
+        raise MigrationFailed(f"{migration.file}: {error.diag.message_primary or error}") from error

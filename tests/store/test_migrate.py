@@ -1,0 +1,160 @@
+"""Migrations: applied once, in order, whole or not at all, and never against a database they do not fit."""
+
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restante.store.migrate import (
+    MigrationChanged,
+    MigrationFailed,
+    MigrationsMalformed,
+    SchemaNewer,
+    load,
+    migrate,
+    status,
+)
+
+FIRST = ("0001_parcel.sql", "CREATE TABLE parcel (id int PRIMARY KEY);\nINSERT INTO parcel VALUES (1), (2);\n")
+SECOND = ("0002_weight.sql", "ALTER TABLE parcel ADD weight_grams int;\n-- 100 % of them\n")
+
+
+def plant(directory: Path, *files: tuple[str, str]) -> Path:
+    """Write migration files."""
+    for name, text in files:
+        (directory / name).write_text(text)
+    return directory
+
+
+def test_missing_migrations_are_applied_once(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given one applied migration, when a second is added and migrated twice, then it is applied exactly once."""
+    plant(tmp_path, FIRST)
+    assert [m.file for m in migrate(db, tmp_path)] == ["0001_parcel.sql"]
+    plant(tmp_path, SECOND)
+    (tmp_path / "README.md").write_text("not a migration")
+    assert [m.name for m in status(db, tmp_path).pending] == ["weight"]
+    assert [m.number for m in migrate(db, tmp_path)] == [2]
+    assert migrate(db, tmp_path) == ()
+    done = status(db, tmp_path)
+    assert ([row.number for row in done.applied], done.pending) == ([1, 2], ())
+    assert done.applied[0].applied_at <= done.applied[1].applied_at
+    assert db.execute("SELECT count(*), count(weight_grams) FROM parcel").fetchone() == (2, 0)
+
+
+def test_status_changes_nothing(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given an empty database, when asked for its status, then everything is pending and nothing was made."""
+    assert len(status(db, plant(tmp_path, FIRST, SECOND)).pending) == 2
+    assert db.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def test_two_programs_migrate_at_once(empty_database: str, tmp_path: Path) -> None:
+    """Given two programs that start together, when both migrate, then one waits and each migration runs once."""
+    slow = ("0003_slow.sql", "SELECT pg_sleep(0.3); CREATE TABLE slow (id int);")
+    plant(tmp_path, FIRST, SECOND, slow)
+    applied: list[int] = []
+
+    def program() -> None:
+        with psycopg.connect(empty_database, autocommit=True, options="-c lock_timeout=50") as db:
+            applied.extend(m.number for m in migrate(db, tmp_path))
+
+    programs = [threading.Thread(target=program) for _ in range(2)]
+    for one in programs:
+        one.start()
+    for one in programs:
+        one.join()
+    assert applied == [1, 2, 3]
+
+
+def test_a_failing_migration_leaves_nothing(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given a migration whose second statement fails, when migrated, then its first left nothing and a repair runs."""
+    plant(tmp_path, FIRST, ("0002_bad.sql", "CREATE TABLE half (id int); SELECT * FROM no_such_table;"))
+    with pytest.raises(MigrationFailed, match=r'0002_bad\.sql: relation "no_such_table" does not exist'):
+        migrate(db, tmp_path)
+    assert db.execute("SELECT to_regclass('half')").fetchone() == (None,)
+    plant(tmp_path, ("0002_bad.sql", "CREATE TABLE half (id int);"))
+    assert [m.number for m in migrate(db, tmp_path)] == [2]
+
+
+def test_a_migration_may_not_end_its_transaction(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given a migration with its own COMMIT, when migrated, then it is refused and not recorded."""
+    plant(tmp_path, ("0001_own.sql", "CREATE TABLE own (id int); COMMIT;"))
+    with pytest.raises(MigrationFailed, match="leave out BEGIN and COMMIT"):
+        migrate(db, tmp_path)
+    assert status(db, tmp_path).applied == ()
+
+
+def test_a_changed_migration_is_refused(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given an applied migration, when its file is changed, then migrating and asking both name it."""
+    migrate(db, plant(tmp_path, FIRST))
+    plant(tmp_path, (FIRST[0], FIRST[1] + "-- touched"))
+    for ask in (migrate, status):
+        with pytest.raises(MigrationChanged, match=r"0001_parcel\.sql: changed since it was applied"):
+            ask(db, tmp_path)
+
+
+def test_line_ends_are_no_change(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given an applied migration, when its line ends become those of another system, then it counts as the same."""
+    migrate(db, plant(tmp_path, FIRST))
+    (tmp_path / FIRST[0]).write_bytes(FIRST[1].replace("\n", "\r\n").encode())
+    assert migrate(db, tmp_path) == ()
+
+
+def test_a_newer_database_is_refused(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given a database with two migrations, when a program that knows one meets it, then it says which it lacks."""
+    migrate(db, plant(tmp_path, FIRST, SECOND))
+    (tmp_path / SECOND[0]).unlink()
+    with pytest.raises(SchemaNewer, match="0002_weight"):
+        migrate(db, tmp_path)
+
+
+def test_a_row_out_of_order_is_refused(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given a database where the first migration's row is gone, when migrated, then the first is named."""
+    migrate(db, plant(tmp_path, FIRST, SECOND))
+    db.execute("DELETE FROM schema_migration WHERE number = 1")
+    with pytest.raises(MigrationChanged, match="0002 was applied, but this one was not"):
+        migrate(db, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["0001_a.sql", "0003_b.sql"], "0003_b.sql: there is no migration 0002 before it"),
+        (["0002_a.sql"], "0002_a.sql: there is no migration 0001 before it"),
+        (["0001_a.sql", "0001_b.sql"], "0001_b.sql: two migrations have the number 0001"),
+        (["0000_a.sql"], "two migrations have the number 0000"),
+        (["1_a.sql"], "1_a.sql: a migration is named like"),
+        (["0001-a.sql"], "a migration is named like"),
+        (["0001_A.sql"], "a migration is named like"),
+    ],
+)
+def test_malformed_files_are_refused(tmp_path: Path, names: list[str], words: str) -> None:
+    """Given files with a gap, a doubled number or a wrong name, when loaded, then the file is named."""
+    with pytest.raises(MigrationsMalformed, match=words):
+        load(plant(tmp_path, *((name, "SELECT 1") for name in names)))
+
+
+def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
+    """Given an installation without its migrations, when loaded, then it says so."""
+    with pytest.raises(MigrationsMalformed, match="no directory of migrations"):
+        load(tmp_path / "none")
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    """Given a file that is not UTF-8, when loaded, then it is named."""
+    (tmp_path / "0001_a.sql").write_bytes(b"\xff")
+    with pytest.raises(MigrationsMalformed, match=r"0001_a\.sql: not UTF-8"):
+        load(tmp_path)
+
+
+@given(st.sets(st.integers(0, 6), min_size=1))
+def test_numbers_are_whole_or_refused(tmp_path_factory: pytest.TempPathFactory, numbers: set[int]) -> None:
+    """Given any set of numbers, when loaded, then exactly the sets 1..n are taken."""
+    directory = plant(tmp_path_factory.mktemp("m"), *((f"{n:04}_a.sql", "SELECT 1") for n in numbers))
+    if numbers == set(range(1, len(numbers) + 1)):
+        assert [m.number for m in load(directory)] == sorted(numbers)
+    else:
+        with pytest.raises(MigrationsMalformed):
+            load(directory)
