@@ -89,6 +89,7 @@ CODES: dict[str, str] = {
     "certificate-expired": "The certificate is not valid at this time.",
     "certificate-revoked": "The certificate has been revoked.",
     "certificate-other-source": "The certificate belongs to another source.",
+    "message-malformed": "The message is not one of the session, or it is too long.",
     # callers
     "key-reused": "The same Idempotency-Key was used before with another body.",
     "busy": "The queue is full; try again after the time given.",
