@@ -26,7 +26,7 @@ def check_entry(head: SourceHead | None, command: cmd.AdoptFact) -> Refusal | No
         return Refusal("journal-gap", "seq", str(head.seq + 1))
     if command.seq == head.seq and command.hash != head.hash:
         return Refusal("journal-fork", "seq", str(command.seq))
-    if command.seq == head.seq + 1 and command.previous_hash != head.hash:
+    if head.seq and command.seq == head.seq + 1 and command.previous_hash != head.hash:
         return Refusal("journal-fork", "previous_hash", str(command.seq))
     return None
 

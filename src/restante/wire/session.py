@@ -46,7 +46,11 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
 
 
 class Welcome(msgspec.Struct, frozen=True, tag_field="type", tag="welcome"):
-    """The session is open: ``resume_from`` is the first entry the hub does not have."""
+    """The session is open: ``resume_from`` is the first entry the hub does not have.
+
+    ``source_key`` (base64url) keys the verifiers of codes at this source and epoch; it travels inside TLS only.
+    ``manifest_key`` is the public key manifests are signed with; a source keeps the first one it was enrolled with.
+    """
 
     session: str
     version: int
@@ -54,6 +58,8 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="type", tag="welcome"):
     hub_time: Instant
     log_epoch: int
     resume_from: int
+    source_key: str
+    manifest_key: str
     forked: bool = False
 
 
