@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec import Struct
 
-from restante.edge.boards.emulated import Board, Deed, EmulatedBoard, Knobs, LiveBoard, Open, board_of
+from restante.edge.boards.emulated import EmulatedBoard, LiveBoard
+from restante.edge.boards.steel import Board, Deed, Knobs, Open, board_of
 from restante.edge.boards.xor8a import PtyXor8aBoard
 from restante.edge.drivers.bus import Clock
 from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened
@@ -136,7 +137,7 @@ async def test_a_lock_is_not_hammered(bench: Bench) -> None:
 
 
 async def test_no_pulse_after_its_deadline(bench: Bench) -> None:
-    """Given a gap that outlasts a deadline, when the turn comes, then the unlock is rejected and the door stays shut."""
+    """Given a gap that outlasts a deadline, when its turn comes, then the unlock is rejected and the door shut."""
     first, second = await asyncio.gather(
         bench.driver.unlock(1), bench.driver.unlock(2, before_ms=bench.time.now_ms + 600)
     )

@@ -1,12 +1,15 @@
 """The 8A/80 driver over a bad line: a real pseudo-terminal with noise, splits, flips, losses and lateness."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restante.edge.boards.emulated import Deed, LiveBoard, board_of
+from restante.edge.boards.emulated import LiveBoard
+from restante.edge.boards.steel import Deed, board_of
 from restante.edge.boards.xor8a import PtyXor8aBoard, WireKnobs, mangled, requests_in
 from restante.edge.drivers.port import Accepted, Door, NoAck
 from restante.edge.drivers.xor8a import Xor8aDriver, XorBoard, XorBus
@@ -88,7 +91,7 @@ async def test_nothing_the_driver_sends_opens_more_than_one_door(far_end: PtyXor
 
 
 async def test_the_board_ignores_what_is_not_for_it(far_end: PtyXor8aBoard) -> None:
-    """Given a neighbour address, open-all or a lock beyond the board, when the frame comes, then no door moves."""
+    """Given frames for a neighbour, when they come, then no door moves and nobody answers."""
     neighbour = XorBoard(address=2, locks=8, status_bytes=3)
     bus = XorBus(path=far_end.path, boards=(neighbour,), answer_ms=40, silence_ms=10, quiet_ms=20)
     driver = Xor8aDriver(bus)
@@ -96,6 +99,18 @@ async def test_the_board_ignores_what_is_not_for_it(far_end: PtyXor8aBoard) -> N
     assert await doors(driver) == {Door.UNKNOWN}
     assert far_end.live.board == board_of(8)
     await driver.close()
+
+
+@pytest.mark.parametrize("frame", ["8A 01 00 11 9A", "8A 01 09 11 92", "90 01 02 02 02 93", "8A 01 01 33 B9"])
+async def test_the_board_obeys_no_frame_we_never_send(far_end: PtyXor8aBoard, frame: str) -> None:
+    """Given open-all, a lock beyond the board, open-several or a variant, when it comes, then no door moves."""
+    line = os.open(far_end.path, os.O_WRONLY | os.O_NOCTTY)
+    os.write(line, bytes.fromhex(frame) + encode(QueryAll(1)))
+    os.close(line)
+    async with asyncio.timeout(5):
+        while encode(QueryAll(1)) not in far_end.heard:  # noqa: ASYNC110  # the board is watched, not told to tell
+            await asyncio.sleep(0)
+    assert far_end.live.board == board_of(8)
 
 
 @given(st.binary(max_size=60))

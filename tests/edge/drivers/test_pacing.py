@@ -1,5 +1,7 @@
 """The order and the gentleness of a bus, as a pure rule."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,7 +86,7 @@ def test_whatever_is_asked_the_gap_and_the_limit_per_lock_hold(asks: list[tuple[
             assert isinstance(call.turn, UnlockTurn)
             pulses.append(Pulse(call.turn.door, now_ms))
             queue = leave(queue, call.turn)
-    assert all(late.at_ms - early.at_ms >= gap_ms for early, late in zip(pulses, pulses[1:], strict=False))
+    assert all(late.at_ms - early.at_ms >= gap_ms for early, late in pairwise(pulses))
     for door in (1, 2, 3):
         times = [pulse.at_ms for pulse in pulses if pulse.door == door]
         assert all(third - first >= 5_000 for first, third in zip(times, times[2:], strict=False))

@@ -1,12 +1,14 @@
 """What the 8A/80 driver makes of status bits, of several boards, and of a line that is not there."""
 
+import asyncio
 import logging
-import os
+from pathlib import Path
 
 import pytest
 
-from restante.edge.boards.emulated import Deed, LiveBoard, board_of
-from restante.edge.boards.xor8a import PtyXor8aBoard
+from restante.edge.boards.emulated import LiveBoard
+from restante.edge.boards.steel import Deed, board_of
+from restante.edge.boards.xor8a import PtyXor8aBoard, WireKnobs
 from restante.edge.drivers.port import Accepted, Door, NoAck
 from restante.edge.drivers.xor8a import ByteOrder, Feedback, Xor8aDriver, XorBoard, XorBus, doors_in, doors_of
 from restante.edge.drivers.xor8a_frames import OpenOne
@@ -64,31 +66,31 @@ async def test_one_dead_board_does_not_blind_the_others() -> None:
 
 
 async def test_a_line_that_is_not_there_is_said_so_and_tried_again(
-    tmp_path: os.PathLike[str], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Given no device, when asked, then doors are unknown and the log says why; given one later, then it is used."""
-    path = os.path.join(tmp_path, "line")
+    path = tmp_path / "line"
     wiring = XorBoard(address=1, locks=1, status_bytes=1)
-    driver = Xor8aDriver(XorBus(path=path, boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    driver = Xor8aDriver(XorBus(path=str(path), boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
     with caplog.at_level(logging.WARNING):
         assert await driver.unlock(1) == NoAck()
         assert (await driver.read_all())[1].door is U
     assert "No such file" in caplog.text
     far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
-    os.symlink(far_end.path, path)
+    path.symlink_to(far_end.path)
     assert (await driver.read_all())[1].door is C
     await driver.close()
     far_end.close()
 
 
-async def test_a_line_that_is_no_terminal_is_refused(tmp_path: os.PathLike[str]) -> None:
+async def test_a_line_that_is_no_terminal_is_refused(tmp_path: Path) -> None:
     """Given a plain file for a serial line, when asked, then nothing is written to it and the answer is NoAck."""
-    path = os.path.join(tmp_path, "line")
-    open(path, "wb").close()
+    path = tmp_path / "line"
+    path.touch()
     wiring = XorBoard(address=1, locks=1, status_bytes=1)
-    driver = Xor8aDriver(XorBus(path=path, boards=(wiring,)))
+    driver = Xor8aDriver(XorBus(path=str(path), boards=(wiring,)))
     assert await driver.unlock(1) == NoAck()
-    assert os.path.getsize(path) == 0
+    assert path.read_bytes() == b""
 
 
 async def test_a_cable_pulled_while_idle_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
@@ -100,4 +102,19 @@ async def test_a_cable_pulled_while_idle_is_noticed(caplog: pytest.LogCaptureFix
     far_end.close()
     assert (await driver.read_all())[1].door is U
     assert await driver.unlock(1) == NoAck()
+    await driver.close()
+
+
+async def test_a_cable_pulled_in_mid_question_is_no_answer() -> None:
+    """Given a question on the wire, when the far end vanishes, then the doors are unknown."""
+    wiring = XorBoard(address=1, locks=1, status_bytes=1)
+    far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
+    far_end.wire = WireKnobs(loses_requests=True)
+    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    reading = asyncio.ensure_future(driver.read_all())
+    async with asyncio.timeout(5):
+        while not far_end.heard:  # noqa: ASYNC110  # the board is watched, not told to tell
+            await asyncio.sleep(0)
+    far_end.close()
+    assert (await reading)[1].door is U
     await driver.close()

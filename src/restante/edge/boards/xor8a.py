@@ -11,7 +11,8 @@ from collections import deque
 
 from msgspec import Struct
 
-from restante.edge.boards.emulated import LiveBoard, Unlock, sense
+from restante.edge.boards.emulated import LiveBoard
+from restante.edge.boards.steel import Unlock, sense
 from restante.edge.drivers.port import Accepted, Door, DoorChanged
 from restante.edge.drivers.xor8a import ByteOrder, Feedback, XorBoard
 from restante.edge.drivers.xor8a_frames import (
@@ -69,6 +70,7 @@ class PtyXor8aBoard:
         self._wiring = wiring
         self._buffer = b""
         self._writing: set[asyncio.Task[None]] = set()
+        self._one_frame_at_a_time = asyncio.Lock()
         # The board keeps the driver's end open too: otherwise a driver that closes it hangs up the line.
         self._line, self._far_end = pty.openpty()
         for descriptor in (self._line, self._far_end):
@@ -128,6 +130,7 @@ class PtyXor8aBoard:
 
     async def _write(self, frame: bytes, knobs: WireKnobs) -> None:
         await asyncio.sleep(knobs.late_ms / 1000)
-        for start in range(len(frame)) if knobs.is_split else (0,):
-            os.write(self._line, frame[start : start + 1] if knobs.is_split else frame)
-            await asyncio.sleep(0)
+        async with self._one_frame_at_a_time:
+            for start in range(len(frame)) if knobs.is_split else (0,):
+                os.write(self._line, frame[start : start + 1] if knobs.is_split else frame)
+                await asyncio.sleep(0)
