@@ -10,6 +10,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
+from unicodedata import category
 
 import msgspec
 
@@ -17,6 +18,8 @@ from restante.hub.notices.address import Address
 from restante.hub.notices.kinds import Notice, Recipient
 from restante.hub.notices.letter import Letter, one_line, write_letter
 from restante.words import catalogue
+
+LONGEST_NAME_CHARACTERS = 60
 
 _CODE = re.compile(r"[0-9]{8}")
 _CODE_LINE = re.compile(r"\s*([0-9]{4}) ([0-9]{4})\s*")
@@ -47,13 +50,13 @@ def compose(
     mail["From"] = _named(head.network, head.sender)
     mail["To"] = _named(recipient.name, recipient.email)
     mail["Reply-To"] = _named(head.network, head.answers)
-    mail["Subject"] = letter.subject
+    mail["Subject"] = letter.subject.replace("=?", "= ?")  # or it would be read as an encoded word
     mail["Date"] = now
     mail["Message-ID"] = f"<{notice_id}@{head.sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = letter.language
     mail.set_content(as_text(letter, network=head.network, link=link))
     mail.add_alternative(as_html(letter, network=head.network, link=link), subtype="html")
+    mail["Content-Language"] = letter.language  # after the content, which sweeps such headers away
     return mail
 
 
@@ -110,7 +113,12 @@ def _small(letter: Letter, network: str) -> list[str]:
 
 
 def _named(name: str, address: Address) -> HeaderAddress:
-    return HeaderAddress(one_line(name), address.local, address.domain)
+    """An address with a name beside it, of which only signs that need no quoting are kept.
+
+    Quoted names that are long or hold backslashes fold into headers that readers take for other addresses.
+    """
+    kept = "".join(sign if sign in "-'’&+" or category(sign)[0] in "LMN" else " " for sign in name)
+    return HeaderAddress(" ".join(kept.split())[:LONGEST_NAME_CHARACTERS], address.local, address.domain)
 
 
 @cache

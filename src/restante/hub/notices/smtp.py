@@ -98,11 +98,18 @@ class Post:
             await line.forget_mail()
             return Bounced(self._clock(), error.code, permanent=error.code >= 500)
         line.hang_up()
-        refused = isinstance(error, aiosmtplib.SMTPNotSupported) or (isinstance(error, _ABOUT_US) and error.code >= 500)
-        fault = MailRefusesUs() if refused else MailUnreachable()
+        fault = MailRefusesUs() if _refuses_us(error) else MailUnreachable()
         if not isinstance(error, _ABOUT_MAIL):  # what is said of a recipient tends to repeat the address
             fault.__cause__ = error
         return Unreachable(self._clock(), fault)
+
+
+def _refuses_us(error: aiosmtplib.SMTPException | OSError) -> bool:
+    """True when the server refuses us for good, or lacks STARTTLS or AUTH where we ask for it.
+
+    The client raises the bare ``SMTPException`` for a missing extension and for nothing else that we do.
+    """
+    return type(error) is aiosmtplib.SMTPException or (isinstance(error, _ABOUT_US) and error.code >= 500)
 
 
 class _Line:
