@@ -1,4 +1,4 @@
-"""The bank's half of enrolment and renewal: from an invitation to a certificate, and from one certificate to the next."""
+"""The bank's half of enrolment and renewal: from an invitation to a certificate, from one certificate to the next."""
 
 import asyncio
 import logging
@@ -32,6 +32,7 @@ from restante.wire.enrol import (
     Refused,
     Renew,
     Request,
+    SourceName,
     decode_answer,
     encode,
     refusal_from,
@@ -74,13 +75,11 @@ async def renew(identity: Identity, *, is_clock_trusted: bool = True) -> Identit
     context = session_context(identity, is_clock_trusted=is_clock_trusted)
     request = Renew(certificate_request(pending_key(identity.directory)))
     answer = await _exchange(identity.hub_url, context, request)
-    renewed = _stored(answer, identity.directory, identity.hub_url)
-    assert isinstance(renewed, Refusal) or renewed.name == identity.name, "the hub renewed another source"
-    return renewed
+    return _stored(answer, identity.directory, identity.hub_url, expected=identity.name)
 
 
 async def _proven_authority(invitation: Invitation) -> str:
-    """Fetch the authority's certificate over a line nobody vouches for, and keep it only if its fingerprint is right."""
+    """Fetch the authority's certificate over a line nobody vouches for; only the right fingerprint makes it count."""
     answer = await _exchange(invitation.hub_url, _unproven_context(), AskAuthority())
     shown = answer.authorities_pem if isinstance(answer, AuthorityShown) else ""
     authority_pem = authority_matching(shown, invitation.authority_sha256)
@@ -119,7 +118,9 @@ async def _exchange(hub_url: str, context: ssl.SSLContext, request: Request) -> 
     return decode_answer(raw)
 
 
-def _stored(answer: Answer | Refusal, directory: Path, hub_url: str) -> Identity | Refusal:
+def _stored(
+    answer: Answer | Refusal, directory: Path, hub_url: str, *, expected: SourceName | None = None
+) -> Identity | Refusal:
     match answer:
         case CertificateIssued():
             return store_identity(
@@ -127,6 +128,7 @@ def _stored(answer: Answer | Refusal, directory: Path, hub_url: str) -> Identity
                 hub_url=hub_url,
                 certificate_pem=answer.certificate_pem,
                 authorities_pem=answer.authorities_pem,
+                expected=expected,
             )
         case Refused():
             return refusal_from(answer)

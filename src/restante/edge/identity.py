@@ -29,6 +29,9 @@ AUTHORITIES_FILE: Final = "authorities.pem"
 HUB_FILE: Final = "hub.url"
 PENDING_FILE: Final = "pending.pem"
 
+# What reading a key, a certificate or its extensions raises when the bytes are not one.
+_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.InvalidVersion)
+
 _TLS12_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which Python does not name
 
@@ -66,6 +69,11 @@ def needs_renewal(identity: Identity, now: Instant) -> bool:
     return now >= identity.renew_at
 
 
+def has_ended(identity: Identity, now: Instant) -> bool:
+    """Whether the certificate is past its end: no line will open any more, and only a new invitation helps."""
+    return now > identity.not_after
+
+
 def load_identity(directory: Path) -> Identity | None:
     """The identity kept here, or ``None`` before the first enrolment.
 
@@ -79,7 +87,7 @@ def load_identity(directory: Path) -> Identity | None:
     try:
         hub_url = (directory / HUB_FILE).read_text("ascii").strip()
         return _identity(directory, hub_url, path.read_bytes())
-    except (ValueError, TypeError, OSError, UnsupportedAlgorithm, x509.ExtensionNotFound) as wrong:
+    except (OSError, *_UNREADABLE) as wrong:
         raise IdentityUnreadable from wrong
 
 
@@ -93,7 +101,7 @@ def pending_key(directory: Path) -> ec.EllipticCurvePrivateKey:
     demand_private(path)
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as wrong:
+    except _UNREADABLE as wrong:
         raise IdentityUnreadable from wrong
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise IdentityUnreadable
@@ -106,17 +114,26 @@ def certificate_request(key: ec.EllipticCurvePrivateKey) -> str:
     return request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-def store_identity(directory: Path, *, hub_url: str, certificate_pem: str, authorities_pem: str) -> Identity:
+def store_identity(
+    directory: Path,
+    *,
+    hub_url: str,
+    certificate_pem: str,
+    authorities_pem: str,
+    expected: SourceName | None = None,
+) -> Identity:
     """Keep a certificate for the pending key, and forget that it was pending.
 
-    Faults: ``IdentityUnreadable`` when the certificate is not for that key, names no source or comes from an authority
-    not among ``authorities_pem``; nothing on disk has changed then.
+    Faults: ``IdentityUnreadable`` when the certificate is not for that key, names no source or another than
+    ``expected``, or comes from an authority not among ``authorities_pem``; nothing on disk has changed then.
     """
     body = _key_pem(pending_key(directory)) + certificate_pem.encode()
     try:
         identity = _identity(directory, hub_url, body)
         _demand_vouched(certificate_pem, authorities_pem)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound) as wrong:
+        if expected not in {None, identity.name}:
+            raise ValueError("the certificate names another source")
+    except _UNREADABLE as wrong:
         raise IdentityUnreadable from wrong
     _replace(directory / AUTHORITIES_FILE, authorities_pem.encode())
     _replace(directory / HUB_FILE, hub_url.encode("ascii"))
@@ -161,7 +178,7 @@ def authority_matching(authorities_pem: str, sha256: str) -> str | None:
     """The one certificate of a PEM text that has this fingerprint, as PEM; ``None`` when none has."""
     try:
         certificates = x509.load_pem_x509_certificates(authorities_pem.encode())
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
     for certificate in certificates:
         if fingerprint(certificate.public_bytes(Encoding.DER)) == sha256:

@@ -134,7 +134,7 @@ def requested_key(csr_pem: str) -> SourceKey | Refusal:
         proven = request.is_signature_valid
     except UnsupportedAlgorithm:
         return Refusal("key-kind-refused", "csr_pem")
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         return Refusal("csr-malformed", "csr_pem")
     assert isinstance(key, SourceKey)
     return key if proven else Refusal("csr-malformed", "csr_pem", "signature")
@@ -218,7 +218,7 @@ def _peer(name: SourceName, certificate: x509.Certificate) -> Peer:
 def _read(certificate_der: bytes) -> x509.Certificate | None:
     try:
         return x509.load_der_x509_certificate(certificate_der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
 
 

@@ -94,7 +94,7 @@ def _load(path: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     try:
         key = load_pem_private_key(raw, password=None)
         certificate = x509.load_pem_x509_certificate(raw)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as wrong:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as wrong:
         raise KeyUnreadable(f"{path.name}: {KeyUnreadable.__doc__}") from wrong
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         raise KeyUnreadable(f"{path.name}: {KeyUnreadable.__doc__}")
