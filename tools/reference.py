@@ -5,7 +5,6 @@ Run as ``make docs``. The documentation tests hold the written pages equal to wh
 
 import ast
 import importlib
-import importlib.util
 import inspect
 import sys
 import textwrap
@@ -37,7 +36,7 @@ def fields(kind: type) -> list[Field]:
     """The fields of a class and of those it builds on, the innermost first."""
     found: dict[str, Field] = {}
     for each in reversed(kind.__mro__):
-        if each.__module__.startswith("restante"):
+        if issubclass(each, msgspec.Struct) and each is not msgspec.Struct:
             found |= {field.name: field for field in _own_fields(each)}
     return list(found.values())
 
@@ -45,25 +44,25 @@ def fields(kind: type) -> list[Field]:
 def _own_fields(kind: type) -> Iterator[Field]:
     [body] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     assert isinstance(body, ast.ClassDef)
-    for node, following in zip(body.body, [*body.body[1:], None], strict=True):
+    for node in body.body:
         match node:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value) if _is_field(annotation):
-                default = None if value is None else ast.unparse(value)
-                yield Field(name, ast.unparse(annotation), default, _words_below(following))
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                written, meaning = _meaning(annotation)
+                if not written.startswith("ClassVar"):
+                    yield Field(name, written, None if value is None else ast.unparse(value), meaning)
             case _:
                 pass
 
 
-def _is_field(annotation: ast.expr) -> bool:
-    return not ast.unparse(annotation).startswith("ClassVar")
-
-
-def _words_below(node: ast.stmt | None) -> str:
-    match node:
-        case ast.Expr(value=ast.Constant(value=str(words))):
-            return " ".join(words.split())
+def _meaning(annotation: ast.expr) -> tuple[str, str]:
+    """The type and the words of ``Annotated[type, "words"]``; without words, the type alone."""
+    match annotation:
+        case ast.Subscript(
+            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, ast.Constant(value=str(words)), *_])
+        ):
+            return ast.unparse(kind), words
         case _:
-            return ""
+            return ast.unparse(annotation), ""
 
 
 def kinds(module: ModuleType) -> list[type[msgspec.Struct]]:
@@ -84,7 +83,7 @@ def refusals(module: ModuleType) -> str:
     codes: dict[str, str] = module.CODES
     rows = "\n".join(f"| `{code}` | {_said(code, rule)} |" for code, rule in sorted(codes.items()))
     return (
-        "# Refusals\n\nA refusal is an answer: a rule said no, nothing was changed, and the same request is refused again "
+        "# Refusals\n\nA refusal is an answer: a rule said no, nothing changed, and the same request is refused again "
         "for as long as\nits ground stands. Its code never changes its meaning.\n\n"
         f"| code | rule |\n|---|---|\n{rows}\n"
     )
@@ -93,32 +92,30 @@ def refusals(module: ModuleType) -> str:
 def catalogue(title: str, opening: str) -> Callable[[ModuleType], str]:
     """A page that lists the tagged values of a module."""
 
-    def page(module: ModuleType) -> str:
+    def write(module: ModuleType) -> str:
         return f"# {title}\n\n{opening}\n" + "".join(_section(kind) for kind in kinds(module))
 
-    return page
+    return write
 
 
 def _section(kind: type[msgspec.Struct]) -> str:
     tag = str(kind.__struct_config__.tag)
+    opening = f"\n## {tag}\n\n{_said(tag, inspect.cleandoc(kind.__doc__ or ''))}\n"
     rows = "".join(f"| `{field.name}` | {_cell(field.type)} | {_cell(field.default)} |\n" for field in fields(kind))
-    table = f"\n| field | type | if absent |\n|---|---|---|\n{rows}" if rows else ""
-    return f"\n## {tag}\n\n{_said(tag, inspect.cleandoc(kind.__doc__ or ''))}\n{table}"
+    return opening + (f"\n| field | type | if absent |\n|---|---|---|\n{rows}" if rows else "")
 
 
 def settings(module: ModuleType) -> str:
-    """The page of settings: every field of every value the module defines, with the words below it."""
-    page = "# Settings\n\nWhat an operator may set, and what holds if nobody does.\n"
-    for kind in vars(module).values():
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__:
-            rows = "".join(
-                f"| `{each.name}` | {_cell(each.type)} | {_cell(each.default)} | {_said(each.name, each.meaning)} |\n"
-                for each in fields(kind)
-            )
-            opening = _said(kind.__name__, inspect.cleandoc(kind.__doc__ or ""))
-            head = "| setting | type | if absent | meaning |\n|---|---|---|---|"
-            page += f"\n## {kind.__name__}\n\n{opening}\n\n{head}\n{rows}"
-    return page
+    """The page of settings: each by the environment variable it is read from."""
+    rows = "".join(
+        f"| `{module.PREFIX}{each.name.upper()}` | {_cell(each.type)} | {_cell(each.default)} "
+        f"| {_said(each.name, each.meaning)} |\n"
+        for each in fields(module.Settings)
+    )
+    return (
+        "# Settings\n\nWhat an operator may set in the environment of the hub, and what holds if nobody does.\n\n"
+        f"| variable | type | if absent | meaning |\n|---|---|---|---|\n{rows}"
+    )
 
 
 def _said(name: str, words: str) -> str:
@@ -156,16 +153,16 @@ PAGES: dict[str, Page] = {
 }
 
 
-def pages() -> dict[str, str]:
-    """File name and text of every page whose module has been built."""
-    built = {name: page for name, page in PAGES.items() if importlib.util.find_spec(page.module)}
-    return {name: page.write(importlib.import_module(page.module)) for name, page in built.items()}
+def page(name: str) -> str:
+    """The text of a page, from the code as it is now."""
+    source = PAGES[name]
+    return source.write(importlib.import_module(source.module))
 
 
 def main() -> int:
     """Write the pages; answers 1 if something has no words to it."""
     try:
-        written = pages()
+        written = {name: page(name) for name in PAGES}
     except Undocumented as lack:
         print(f"Not written: {lack}.", file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ import pytest
 
 from restante.core import events
 from restante.core.refusals import CODES
+from restante.hub.settings import PREFIX, Settings
 from tests.house.tidy import ROOT, texts
 from tools import reference
 
@@ -17,7 +18,7 @@ from tools import reference
 def test_a_page_of_the_reference_says_what_the_code_says(name: str) -> None:
     """Whatever changes in the code is written down by `make docs`, or this fails."""
     written = reference.REFERENCE / name
-    expected = reference.pages().get(name)
+    expected = reference.page(name)
     found = written.read_text(encoding="utf-8") if written.exists() else None
     assert found == expected, f"docs/reference/{name} is not what the code says now; run `make docs`"
 
@@ -26,6 +27,13 @@ def test_every_refusal_is_documented() -> None:
     """A code that a caller may meet has its rule in the reference, once."""
     page = (reference.REFERENCE / "refusals.md").read_text(encoding="utf-8")
     assert sorted(CODES) == re.findall(r"^\| `([a-z0-9-]+)` \|", page, flags=re.MULTILINE)
+
+
+def test_every_setting_is_documented() -> None:
+    """What an operator may set stands in the reference, once."""
+    page = (reference.REFERENCE / "settings.md").read_text(encoding="utf-8")
+    variables = [PREFIX + name.upper() for name in Settings.__struct_fields__]
+    assert variables == re.findall(r"^\| `([A-Z_]+)` \|", page, flags=re.MULTILINE)
 
 
 def test_every_event_is_documented() -> None:
@@ -55,6 +63,10 @@ class _Quiet(msgspec.Struct, frozen=True, tag="quiet"):
     pass
 
 
+class _Silent(msgspec.Struct, frozen=True):
+    silent: int = 1
+
+
 _Quiet.__module__ = "restante.planted"
 _Quiet.__doc__ = None
 
@@ -65,6 +77,8 @@ def test_a_value_without_words_is_not_let_through() -> None:
         reference.refusals(module_with(CODES={"no-words": ""}))
     with pytest.raises(reference.Undocumented, match="quiet"):
         reference.catalogue("Events", "…")(module_with(Quiet=_Quiet))
+    with pytest.raises(reference.Undocumented, match="silent"):
+        reference.settings(module_with(PREFIX="X_", Settings=_Silent))
 
 
 def test_the_make_commands_named_in_the_documents_exist() -> None:
