@@ -1,0 +1,365 @@
+"""The custody engine: commands in, durable events out, one path for one command and for ten thousand.
+
+Theory of operation. Callers hand in commands; while a lane's last batch is on its way to the disk the next one gathers,
+so batches make themselves as large as the load asks for and an idle hub adds no wait. A batch is one transaction over
+every lane its commands name: load the named rows, decide in arrival order and in memory (so command k sees what k-1
+did), write, commit; only then are the callers answered. A refusal is a value, so one bad command never disturbs its
+neighbours. A fault rolls the whole batch back: it is tried once more, then halved until the command that cannot be
+stored stands alone and is answered with the fault.
+
+Commands with an id leave a receipt, and the same id again is answered from it. A command without an id (a journal
+entry, a timer) is idempotent by the state it meets.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from typing import TypeVar
+
+import msgspec
+
+from restante.core import events as ev
+from restante.core.commands import AdoptFact, AnyCommand, Keys, home_lane, keys_of
+from restante.core.decide import execute
+from restante.core.ids import Lane, ParcelId, PointId, StayKey, lane_of
+from restante.core.parcel import Parcel
+from restante.core.reactions import react
+from restante.core.refusals import Fault, Refusal
+from restante.core.time import Instant
+from restante.core.timers import timers_of
+from restante.core.world import World
+from restante.store.ledger import (
+    Batch,
+    Changes,
+    JournalRow,
+    Ledger,
+    OpenPromise,
+    OpenStay,
+    OutcomeUnknown,
+    Receipt,
+    Recorded,
+    TaskRow,
+)
+
+replace = msgspec.structs.replace
+
+
+class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+    """A command was accepted: where its events stand, as (lane, position); ``replayed`` when a receipt answered."""
+
+    positions: tuple[tuple[int, int], ...] = ()
+    replayed: bool = False
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """A refusal as a receipt keeps it."""
+
+    refusal: Refusal
+
+
+Outcome = Accepted | Refusal
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_OUTCOME: msgspec.json.Decoder[Accepted | Refused] = msgspec.json.Decoder(Accepted | Refused)
+_ENCODER = msgspec.json.Encoder()
+
+
+class Draft:
+    """One batch being decided: the rows as they change, and what is to be written."""
+
+    def __init__(self, batch: Batch, now: Instant) -> None:
+        self.world: World = batch.world
+        self.now = now
+        self.changes = Changes()
+        self._heads = dict(batch.heads)
+        self._receipts = dict(batch.receipts)
+        self._rooms = dict(batch.world.rooms)
+        self._sources = dict(batch.world.sources)
+        self._points = dict(batch.world.points)
+
+    def take(self, command: AnyCommand) -> Outcome:
+        """Decide one command, after all those taken before it."""
+        fingerprint = _fingerprint(command) if command.id else b""
+        if command.id in self._receipts:
+            return _replayed(self._receipts[command.id], fingerprint)
+        outcome = self._decide(command)
+        if command.id:
+            self._write_receipt(command, fingerprint, outcome)
+        return outcome
+
+    def finish(self) -> Changes:
+        """Everything to write, whole rows included."""
+        changes, world = self.changes, self.world
+        changes.rooms = {
+            key: replace(room, version=room.version + 1)
+            for key, room in world.rooms.items()
+            if room is not None and room is not self._rooms[key]
+        }
+        changes.sources = {
+            key: source for key, source in world.sources.items() if source and source is not self._sources[key]
+        }
+        changes.points = {key: point for key, point in world.points.items() if point and point is not self._points[key]}
+        return changes
+
+    def _decide(self, command: AnyCommand) -> Outcome:
+        before = {key: self.world.parcels[key] for key in keys_of(command).parcels}
+        known = self._is_known(command)
+        decision = execute(command, self.world)
+        if isinstance(decision, Refusal):
+            return decision
+        if isinstance(command, AdoptFact) and not known:
+            row = JournalRow(command.source, command.epoch, command.seq, command.hash, command.entry)
+            self.changes.journal.append(row)
+        versions = {key: parcel.version if parcel else 0 for key, parcel in before.items()}
+        positions = tuple(self._record(command, event, versions) for event in decision)
+        for key, parcel in before.items():
+            self._note_parcel(parcel, self.world.parcels[key])
+        return Accepted(positions)
+
+    def _is_known(self, command: AnyCommand) -> bool:
+        if not isinstance(command, AdoptFact):
+            return False
+        head = self.world.sources[command.source]
+        return head is not None and command.seq <= head.seq
+
+    def _record(self, command: AnyCommand, event: ev.AnyEvent, versions: dict[ParcelId, int]) -> tuple[int, int]:
+        if isinstance(event, ev.ParcelEvent):
+            parcel, lane = self.world.parcels[event.parcel], lane_of(event.parcel)
+            version = versions[event.parcel] = versions[event.parcel] + 1
+        else:
+            parcel, lane, version = None, lane_of(event.point), 0
+        seq = self._heads[lane] = self._heads[lane] + 1
+        org = parcel.org if parcel else None
+        recorded = Recorded(lane, seq, command.at, self.now, command.actor, command.id, event, version, org, ev.SCHEMA)
+        self.changes.events.append(recorded)
+        for ordinal, task in enumerate(react(event, parcel)):
+            self.changes.tasks.append(TaskRow(lane, seq, ordinal, task))
+        return lane, seq
+
+    def _note_parcel(self, before: Parcel | None, after: Parcel | None) -> None:
+        if after is None or after is before:
+            return
+        self.changes.parcels[after.id] = after
+        due_before, due_after = timers_of(before), timers_of(after)
+        for kind in due_before.keys() | due_after.keys():
+            if due_before.get(kind) != due_after.get(kind):
+                self.changes.timers[after.id, kind] = due_after.get(kind)
+        _note(self.changes.promises, open_promises(before), open_promises(after))
+        _note(self.changes.stays, open_stays(before), open_stays(after))
+
+    def _write_receipt(self, command: AnyCommand, fingerprint: bytes, outcome: Outcome) -> None:
+        kept = Refused(outcome) if isinstance(outcome, Refusal) else outcome
+        receipt = Receipt(home_lane(command), command.id, fingerprint, _ENCODER.encode(kept), self.now)
+        self._receipts[command.id] = receipt
+        self.changes.receipts.append(receipt)
+
+
+def open_promises(parcel: Parcel | None) -> dict[tuple[PointId, ParcelId], OpenPromise]:
+    """The live promise of a parcel, as its point's lane is to know it."""
+    if parcel is None or parcel.promise is None:
+        return {}
+    row = OpenPromise(
+        parcel.id, parcel.promises, parcel.promise, parcel.code, parcel.direction.value, parcel.recipient or ""
+    )
+    return {(parcel.promise.point, parcel.id): row}
+
+
+def open_stays(parcel: Parcel | None) -> dict[StayKey, OpenStay]:
+    """The open stays of a parcel, as their points' lanes are to know them."""
+    if parcel is None:
+        return {}
+    return {
+        stay.key: OpenStay(
+            stay.key,
+            parcel.id,
+            stay.point,
+            parcel.org,
+            parcel.code,
+            stay.door,
+            stay.room_class,
+            parcel.direction.value,
+            stay.deposited_at,
+            stay.recall,
+            parcel.recipient or "",
+        )
+        for stay in parcel.stays
+        if stay.is_open
+    }
+
+
+def _note(changes: dict[K, V | None], before: Mapping[K, V], after: Mapping[K, V]) -> None:
+    for key in before.keys() | after.keys():
+        if before.get(key) != after.get(key):
+            changes[key] = after.get(key)
+
+
+def _fingerprint(command: AnyCommand) -> bytes:
+    """What makes two commands with one id the same: everything but the instant they arrived at."""
+    said = _ENCODER.encode(replace(command, at=_ANY_TIME))
+    return sha256(said).digest()[:16]
+
+
+_ANY_TIME = Instant.min
+
+
+def _replayed(receipt: Receipt, fingerprint: bytes) -> Outcome:
+    if receipt.fingerprint != fingerprint:
+        return Refusal("key-reused", "id", receipt.command)
+    outcome = _OUTCOME.decode(receipt.outcome)
+    return outcome.refusal if isinstance(outcome, Refused) else replace(outcome, replayed=True)
+
+
+def keys_of_all(commands: Iterable[AnyCommand]) -> Keys:
+    """Every row that any of the commands touches."""
+    keys = [keys_of(command) for command in commands]
+    return Keys(
+        parcels=frozenset().union(*(key.parcels for key in keys)),
+        rooms=frozenset().union(*(key.rooms for key in keys)),
+        sources=frozenset().union(*(key.sources for key in keys)),
+        points=frozenset().union(*(key.points for key in keys)),
+    )
+
+
+async def run_batch(ledger: Ledger, commands: Sequence[AnyCommand], now: Instant) -> list[Outcome]:
+    """Decide and store commands in one transaction. Faults: those of the ledger; then nothing was stored."""
+    receipts = {command.id: home_lane(command) for command in commands if command.id}
+    async with ledger.transact(keys_of_all(commands), receipts) as batch:
+        draft = Draft(batch, now)
+        outcomes = [draft.take(command) for command in commands]
+        changes = draft.finish()
+        try:
+            await batch.commit(changes)
+        except OutcomeUnknown:
+            if not changes.events or not await _was_stored(ledger, changes.events[-1]):
+                raise
+    return outcomes
+
+
+async def _was_stored(ledger: Ledger, last: Recorded) -> bool:
+    """Whether the batch that ends with this event was committed after all: positions belong to one batch only."""
+    found = await ledger.feed(last.lane, last.seq - 1, 1)
+    return bool(found) and (found[0].event, found[0].recorded_at) == (last.event, last.recorded_at)
+
+
+class _Job:
+    """Commands of one caller that are decided in order, and where their answers go."""
+
+    __slots__ = ("answer", "commands")
+
+    def __init__(self, commands: Sequence[AnyCommand]) -> None:
+        self.commands = commands
+        self.answer: asyncio.Future[list[Outcome | Fault]] = asyncio.get_running_loop().create_future()
+
+
+class Engine:
+    """Gathers commands by lane and runs them in batches, one batch a lane at a time."""
+
+    def __init__(self, ledger: Ledger, now: Callable[[], Instant], *, max_batch: int, queue_limit: int) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._max_batch = max_batch
+        self._queue_limit = queue_limit
+        self._waiting: dict[Lane, deque[_Job]] = {}
+        self._writers: dict[Lane, asyncio.Task[None]] = {}
+        self._queued = 0
+
+    async def submit(self, command: AnyCommand) -> Outcome:
+        """The outcome of one command. Refusals: ``busy`` and the command's own. Faults: the ledger's."""
+        return (await self.submit_all([command]))[0]
+
+    async def submit_all(self, commands: Sequence[AnyCommand]) -> list[Outcome]:
+        """The outcome of each command; those of one lane are decided in order. Faults: the first one met."""
+        outcomes = await self.try_all(commands)
+        for outcome in outcomes:
+            if isinstance(outcome, Fault):
+                raise outcome
+        return [outcome for outcome in outcomes if not isinstance(outcome, Fault)]
+
+    async def try_all(self, commands: Sequence[AnyCommand]) -> list[Outcome | Fault]:
+        """As ``submit_all``, with a fault as the answer to the very command it befell."""
+        if self._queued + len(commands) > self._queue_limit:
+            return [Refusal("busy", "", f"{self._queued} commands are waiting")] * len(commands)
+        lanes: dict[Lane, list[int]] = {}
+        for index, command in enumerate(commands):
+            lanes.setdefault(home_lane(command), []).append(index)
+        answers: list[Outcome | Fault | None] = [None] * len(commands)
+        jobs = [
+            (part, self._enqueue(lane, commands, part)) for lane, whole in lanes.items() for part in self._cut(whole)
+        ]
+        for part, job in jobs:
+            for index, outcome in zip(part, await job.answer, strict=True):
+                answers[index] = outcome
+        return [answer for answer in answers if answer is not None]
+
+    async def close(self) -> None:
+        """Let the batches under way finish, then stop."""
+        for writer in list(self._writers.values()):
+            with suppress(asyncio.CancelledError):
+                await writer
+
+    def _cut(self, indices: list[int]) -> Iterable[list[int]]:
+        return (indices[start : start + self._max_batch] for start in range(0, len(indices), self._max_batch))
+
+    def _enqueue(self, lane: Lane, commands: Sequence[AnyCommand], part: list[int]) -> _Job:
+        job = _Job([commands[index] for index in part])
+        self._queued += len(part)
+        self._waiting.setdefault(lane, deque()).append(job)
+        if lane not in self._writers:
+            self._writers[lane] = asyncio.create_task(self._write(lane))
+        return job
+
+    async def _write(self, lane: Lane) -> None:
+        """Run batches for a lane until nobody waits there."""
+        waiting = self._waiting[lane]
+        try:
+            while waiting:
+                await self._answer(self._gather(waiting))
+        finally:
+            del self._writers[lane]
+
+    def _gather(self, waiting: deque[_Job]) -> list[_Job]:
+        jobs = [waiting.popleft()]
+        size = len(jobs[0].commands)
+        while waiting and size + len(waiting[0].commands) <= self._max_batch:
+            jobs.append(waiting.popleft())
+            size += len(jobs[-1].commands)
+        return jobs
+
+    async def _answer(self, jobs: list[_Job]) -> None:
+        commands = [command for job in jobs for command in job.commands]
+        try:
+            outcomes = await self._run(commands)
+        except BaseException as broken:
+            self._fail(jobs, broken)
+            raise
+        finally:
+            self._queued -= len(commands)
+        start = 0
+        for job in jobs:
+            end = start + len(job.commands)
+            if not job.answer.done():
+                job.answer.set_result(outcomes[start:end])
+            start = end
+
+    def _fail(self, jobs: list[_Job], broken: BaseException) -> None:
+        for job in jobs:
+            if not job.answer.done():
+                job.answer.set_exception(broken)
+
+    async def _run(self, commands: Sequence[AnyCommand]) -> list[Outcome | Fault]:
+        """Run a batch; after a second fault halve it, so that a command that cannot be stored stands alone."""
+        try:
+            return [*await run_batch(self._ledger, commands, self._now())]
+        except Fault:
+            pass
+        try:
+            return [*await run_batch(self._ledger, commands, self._now())]
+        except Fault as fault:
+            if len(commands) == 1 or fault.retryable:
+                return [fault] * len(commands)
+        middle = len(commands) // 2
+        return [*await self._run(commands[:middle]), *await self._run(commands[middle:])]
