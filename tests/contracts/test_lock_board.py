@@ -55,7 +55,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         await emulated.close()
     else:
         far_end = PtyXor8aBoard(steel, request.param)
-        bus = XorBus(path=far_end.path, boards=(request.param,), answer_ms=100, silence_ms=5, quiet_ms=20)
+        bus = XorBus(path=far_end.path, boards=(request.param,), answer_ms=250, silence_ms=5, quiet_ms=20)
         driver = Xor8aDriver(bus, clock=time.clock)
         yield Bench(driver, steel, time)
         await driver.close()

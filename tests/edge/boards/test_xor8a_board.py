@@ -29,7 +29,7 @@ async def far_end() -> AsyncIterator[PtyXor8aBoard]:
 @pytest.fixture
 async def driver(far_end: PtyXor8aBoard) -> AsyncIterator[Xor8aDriver]:
     """A driver at the near end, in real time with short limits."""
-    bus = XorBus(path=far_end.path, boards=(WIRING,), answer_ms=60, silence_ms=10, quiet_ms=80)
+    bus = XorBus(path=far_end.path, boards=(WIRING,), answer_ms=250, silence_ms=10, quiet_ms=300)
     driver = Xor8aDriver(bus)
     yield driver
     await driver.close()
@@ -74,9 +74,9 @@ async def test_a_broken_line_is_never_guessed_at(far_end: PtyXor8aBoard, driver:
 async def test_a_late_reply_never_answers_the_next_question(far_end: PtyXor8aBoard, driver: Xor8aDriver) -> None:
     """Given a reply that says "closed" too late, when the door is open at the next question, then it reads open."""
     assert await doors(driver) == {Door.CLOSED}
-    far_end.wire = WireKnobs(late_ms=90)
+    far_end.wire = WireKnobs(late_ms=330)
     assert await doors(driver) == {Door.UNKNOWN}
-    far_end.wire = WireKnobs()
+    far_end.wire = WireKnobs(late_ms=150)
     for door in range(1, 9):
         far_end.live.touch(door, Deed.FORCE)
     assert await doors(driver) == {Door.OPEN}

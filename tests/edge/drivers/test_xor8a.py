@@ -57,7 +57,7 @@ async def test_one_dead_board_does_not_blind_the_others() -> None:
     alive = XorBoard(address=2, locks=2, status_bytes=1)
     far_end = PtyXor8aBoard(LiveBoard(board_of(2)), alive)
     far_end.live.touch(1, Deed.FORCE)
-    bus = XorBus(path=far_end.path, boards=(dead, alive), answer_ms=60, silence_ms=5, quiet_ms=20)
+    bus = XorBus(path=far_end.path, boards=(dead, alive), answer_ms=250, silence_ms=5, quiet_ms=20)
     driver = Xor8aDriver(bus)
     assert [reading.door for reading in (await driver.read_all()).values()] == [U, U, O, C]
     assert await driver.unlock(4) == Accepted()
@@ -71,7 +71,7 @@ async def test_a_line_that_is_not_there_is_said_so_and_tried_again(
     """Given no device, when asked, then doors are unknown and the log says why; given one later, then it is used."""
     path = tmp_path / "line"
     wiring = XorBoard(address=1, locks=1, status_bytes=1)
-    driver = Xor8aDriver(XorBus(path=str(path), boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    driver = Xor8aDriver(XorBus(path=str(path), boards=(wiring,), answer_ms=250, silence_ms=5, quiet_ms=20))
     with caplog.at_level(logging.WARNING):
         assert await driver.unlock(1) == NoAck()
         assert (await driver.read_all())[1].door is U
@@ -97,7 +97,7 @@ async def test_a_cable_pulled_while_idle_is_noticed(caplog: pytest.LogCaptureFix
     """Given a working line, when the far end vanishes, then the next answers are NoAck and unknown."""
     wiring = XorBoard(address=1, locks=1, status_bytes=1)
     far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
-    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), answer_ms=250, silence_ms=5, quiet_ms=20))
     assert (await driver.read_all())[1].door is C
     far_end.close()
     assert (await driver.read_all())[1].door is U
@@ -110,7 +110,7 @@ async def test_a_cable_pulled_in_mid_question_is_no_answer() -> None:
     wiring = XorBoard(address=1, locks=1, status_bytes=1)
     far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
     far_end.wire = WireKnobs(loses_requests=True)
-    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), answer_ms=60, silence_ms=5, quiet_ms=20))
+    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), answer_ms=250, silence_ms=5, quiet_ms=20))
     reading = asyncio.ensure_future(driver.read_all())
     async with asyncio.timeout(5):
         while not far_end.heard:  # noqa: ASYNC110  # the board is watched, not told to tell
