@@ -19,6 +19,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -239,6 +240,8 @@ class Server:
         options = ["--username", DATABASE, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
         if tools.major >= 17:
             options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+        if self._settings.get("fsync") == "off":
+            options.append("--no-sync")
         try:
             done = self._account.run(
                 [tools.path("initdb"), "-D", fresh, "--pwfile", secret, "--data-checksums", *options]
@@ -290,7 +293,7 @@ class Server:
         """
         for path in (self._data / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
             pid = _noted(path)
-            if pid is not None and _owner(pid) is not None and Path(_command(pid)[0]).name != "postgres":
+            if pid is not None and _owner(pid) is not None and _is_stranger(pid, self._data):
                 path.unlink(missing_ok=True)
 
     def _await_answer(self) -> None:
@@ -389,14 +392,15 @@ def _private(place: Path, *, owner: Account | None = None) -> Path:
     owner = owner or Account(os.geteuid(), os.getegid())
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.mkdir(mode=0o700)
-        os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
-    except FileExistsError:
-        found = place.lstat()
-        if found.st_uid != owner.uid or not place.is_dir() or place.is_symlink():
-            raise ClusterBroken(f"{place} is not a directory of user {owner.uid}: move it away") from None
+        if not os.path.lexists(place):
+            place.mkdir(mode=0o700)
+            os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
     except OSError as error:
-        raise ClusterBroken(f"{place} cannot be made: {error.strerror}") from error
+        if not place.is_dir():  # else another program was quicker
+            raise ClusterBroken(f"{place} cannot be made: {error.strerror}") from error
+    found = place.lstat()
+    if found.st_uid != owner.uid or not stat.S_ISDIR(found.st_mode):
+        raise ClusterBroken(f"{place} is not a directory of user {owner.uid}: move it away")
     return place
 
 
@@ -456,11 +460,18 @@ def _postmaster(data: Path, uid: int) -> int | None:
     return pid if over_data and Path(command[0]).name == "postgres" else None
 
 
+def _is_stranger(pid: int, data: Path) -> bool:
+    """Whether the process is certainly no postmaster over ``data``: another program, or one over other data."""
+    command = _command(pid)
+    places = [Path(value) for flag, value in itertools.pairwise(command) if flag == "-D"]
+    return Path(command[0]).name != "postgres" or (bool(places) and places[-1].resolve() != data)
+
+
 def _noted(lock: Path) -> int | None:
     """The process id that a server's lock file names, whatever process that is by now."""
     try:
         pid = int(lock.read_text().split("\n", 1)[0])
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError):
         return None
     return pid if pid > 0 else None
 
@@ -468,7 +479,7 @@ def _noted(lock: Path) -> int | None:
 def _owner(pid: int) -> int | None:
     try:
         return Path(f"/proc/{pid}").stat().st_uid
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return None
 
 
@@ -476,7 +487,7 @@ def _command(pid: int) -> list[str]:
     """The command line of a process; of a dead one a single empty word."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0")
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return [""]
 
 
