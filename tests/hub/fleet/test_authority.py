@@ -195,15 +195,17 @@ def test_the_hubs_own_certificate_is_no_source(authority: Authority) -> None:
 
 
 def test_a_certificate_that_says_something_else_is_foreign(authority: Authority) -> None:
-    """Given a client certificate of ours with no name of ours, or with two, then it names nobody."""
-    for uris in ([], ["https://example.test/"], [NAME.uri, "restante:helsinki:bank-2"]):
+    """Given a certificate of ours with no name of ours, with two, or for a server, then it names nobody."""
+    client, server = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+    others = [([], client), (["https://example.test/"], client), ([NAME.uri, "restante:helsinki:bank-2"], client)]
+    for uris, use in [*others, ([NAME.uri], server)]:
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
         names = names or [x509.DNSName("bank-1")]
         builder = x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(authority.certificate.subject)
         builder = builder.public_key(new_key().public_key()).serial_number(serial())
         builder = builder.not_valid_before(NOW).not_valid_after(NOW + 2 * DAY)
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
         pem = builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
         assert who(authority, pem) == "certificate-foreign"
 

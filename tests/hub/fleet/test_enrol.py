@@ -180,6 +180,15 @@ def test_an_invitation_is_kept_without_its_code(hub: Hub) -> None:
     )
 
 
+def test_a_redeemed_code_is_one_keys_alone(hub: Hub) -> None:
+    """Given a code used by one key, then that key may use it again and any other is refused, before any record is."""
+    invitation, kept = invite("wss://hub.example", hub.authority, NAME, chance=bytes(range(16)), now=NOW)
+    used = redeem(kept, invitation.code, key="first", now=NOW)
+    assert isinstance(used, EnrolmentCode)
+    assert redeem(used, invitation.code, key="first", now=NOW) == used
+    assert redeem(used, invitation.code, key="second", now=NOW) == Refusal("enrolment-code-used")
+
+
 def test_too_little_chance_makes_no_code(hub: Hub) -> None:
     """When the shell brings less than 128 bits of chance, then that is a bug of ours."""
     with pytest.raises(AssertionError):
