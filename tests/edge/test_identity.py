@@ -35,7 +35,7 @@ from restante.edge.identity import (
     store_identity,
 )
 from restante.hub.fleet.authority import requested_key
-from restante.wire.enrol import SourceName
+from restante.wire.enrol import AuthorityShown, SourceName, encode
 from tests.hub.fleet.lines import NAME, NETWORK, NOW, SESSION, Hub, key_pem, new_key
 
 DAY = timedelta(days=1)
@@ -212,6 +212,26 @@ async def test_nonsense_for_an_authority_proves_no_hub(hub: Hub, bank: Path, sai
     async with hub.listening():
         with pytest.raises(HubUnproven):
             await enrol(hub.invite(), bank)
+
+
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [(b"nonsense", ""), (encode(AuthorityShown("pem")), "an answer to another question")],
+)
+async def test_nonsense_for_a_renewal_changes_nothing(hub: Hub, bank: Path, said: bytes, detail: str) -> None:
+    """When the hub answers a renewal with anything but one, then that is refused and the bank stays as it is."""
+
+    async def receive(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(said)
+
+    async with hub.listening():
+        identity = await enrolled(hub, bank)
+    hub.receive = receive  # type: ignore[method-assign]
+    async with hub.listening():
+        moved = msgspec.structs.replace(identity, hub_url=hub.url)
+        assert await renew(moved) == Refusal("enrolment-malformed", detail=detail)
+    assert load_identity(bank) == identity
 
 
 async def test_no_code_and_no_key_is_logged(hub: Hub, bank: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,12 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 from restante.core.refusals import Refusal
 from restante.edge.identity import hub_context
+from restante.hub.fleet import enrol as hub_enrol
 from restante.hub.fleet.authority import Issued, Peer, Revoked, new_authority, revocation_list, speaks_for
 from restante.hub.fleet.keyfiles import open_listener_file
-from restante.wire.enrol import SourceName
+from restante.wire.enrol import SUBPROTOCOL, SourceName
 from tests.hub.fleet.lines import NAME, NETWORK, NOW, SESSION, Hub, Key, key_pem, new_key, serial
 
 DAY = timedelta(days=1)
@@ -254,6 +256,20 @@ async def test_garbage_on_the_port_leaves_the_listener_up(hub: Hub) -> None:
             await asyncio.wait_for(reader.read(), 5)
             writer.close()
         assert await dial(hub, context) == NAME.uri
+
+
+@pytest.mark.parametrize("patience_seconds", [10.0, 0.0], ids=["hangs up", "says nothing"])
+async def test_who_comes_to_enrol_and_does_not_ask_is_let_go(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, patience_seconds: float
+) -> None:
+    """When a machine comes to enrol and hangs up or says nothing, then the hub lets it go and serves the next."""
+    monkeypatch.setattr(hub_enrol, "PATIENCE_SECONDS", patience_seconds)
+    async with hub.listening():
+        async with connect(hub.url, ssl=bank_context(hub), subprotocols=[Subprotocol(SUBPROTOCOL)]) as connection:
+            if not patience_seconds:
+                await asyncio.wait_for(connection.wait_closed(), 5)
+        assert await dial(hub, bank_context(hub)) == "certificate-missing"
+    assert hub.records.issued == []
 
 
 def test_an_authority_of_the_same_name_has_another_fingerprint() -> None:
