@@ -93,7 +93,7 @@ _FAULTS: Final[dict[int, type[BookFault]]] = {
 
 
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError)
-"""What reading a damaged file raises beside SQLite's own: a body that is no entry; a text, even a message, not UTF-8."""
+"""What reading a damaged file raises beside SQLite's own: a body that is no entry, text (even a message) not UTF-8."""
 
 
 class Log(msgspec.Struct, frozen=True):

@@ -43,10 +43,19 @@ def canonical(value: Any) -> bytes | Refusal:
     Refused: `number-out-of-range`, `text-not-unicode`, `document-too-deep`, `document-malformed`.
     """
     try:
+        is_plain = _check(value, "", 0)
+    except _RefusedError as refused:
+        return refused.refusal
+    return _PLAIN_WRITER.encode(value).encode() if is_plain else rfc8785.dumps(value)
+
+
+def flaw(value: Any) -> Refusal | None:
+    """Why a value has no canonical form, if it has none."""
+    try:
         _check(value, "", 0)
     except _RefusedError as refused:
         return refused.refusal
-    return rfc8785.dumps(value)
+    return None
 
 
 def decode(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_depth: int = MAX_DEPTH) -> Document | Refusal:
@@ -106,29 +115,49 @@ def _constant(name: str) -> NoReturn:
 _READER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
-def _check(value: Any, field: str, depth: int) -> None:
-    """Raise if `value` lies outside what every JSON reader understands alike."""
+# Without floats and with ASCII keys the two writers agree byte for byte, and this one is several times faster: it is
+# what nearly every entry needs, on a small controller and in a hub that checks thousands a second.
+_PLAIN_WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"))
+
+
+def _check(value: Any, field: str, depth: int) -> bool:
+    """Raise if `value` lies outside what every JSON reader understands alike; whether it is plain to write."""
     if depth > MAX_DEPTH:
         raise _RefusedError("document-too-deep", field)
     match value:
+        case str():
+            _check_text(value, field)
+            return True
         case None | bool():
-            return
+            return True
         case int():
             _check_number(abs(value) <= MAX_INTEGER, field)
+            return True
         case float():
             # A larger float would be written as an integer that no reader may accept.
             _check_number(math.isfinite(value) and abs(value) <= MAX_INTEGER, field)
-        case str():
-            _check_text(value, field)
-        case list() | tuple():
-            for item in value:
-                _check(item, field, depth + 1)
+            return False
         case dict():
-            for name, item in value.items():
-                _check_text(name, field)
-                _check(item, name, depth + 1)
+            return _check_object(value, field, depth)
+        case list() | tuple():
+            return _check_list(value, field, depth)
         case _:
             raise _RefusedError("document-malformed", field)
+
+
+def _check_object(value: dict[Any, Any], field: str, depth: int) -> bool:
+    is_plain = True
+    for name, item in value.items():
+        _check_text(name, field)
+        is_plain = _check(item, name, depth + 1) and is_plain and name.isascii()
+    return is_plain
+
+
+def _check_list(value: list[Any] | tuple[Any, ...], field: str, depth: int) -> bool:
+    is_plain = True
+    for item in value:
+        is_plain = _check(item, field, depth + 1) and is_plain
+    return is_plain
 
 
 def _check_number(in_range: bool, field: str) -> None:

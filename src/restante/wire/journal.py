@@ -181,7 +181,7 @@ def entry_from(document: Mapping[str, Any]) -> Entry | Refusal:
         return Refusal(code="entry-malformed", detail=str(broken)[:160])
     if not exact:
         return Refusal(code="entry-malformed", field="wall_time", detail="RFC 3339 in UTC, milliseconds, Z")
-    if isinstance(codec.canonical(dict(document)), Refusal):
+    if codec.flaw(dict(document)) is not None:
         return Refusal(code="entry-malformed", field="data", detail="a value JSON cannot hold")
     return entry
 
@@ -253,7 +253,7 @@ def head_from(document: Mapping[str, Any]) -> SignedHead | Refusal:
         signed = msgspec.convert(document, SignedHead)
     except msgspec.ValidationError as broken:
         return Refusal(code="head-malformed", detail=str(broken)[:160])
-    return Refusal(code="head-malformed") if isinstance(codec.canonical(signed.source), Refusal) else signed
+    return Refusal(code="head-malformed") if codec.flaw(signed.source) else signed
 
 
 def _misfit(entry: Entry, source: str, epoch: int) -> Finding | None:
