@@ -145,7 +145,7 @@ def test_acknowledged_rows_outlive_a_crash(cluster: Server) -> None:
         db.execute("DROP TABLE kept")
 
 
-def test_a_frozen_server_is_not_waited_for_when_dead(cluster: Server) -> None:
+def test_stopping_and_killing_the_dead_is_harmless(cluster: Server) -> None:
     """Given a stopped server, when killed or stopped again, then nothing happens, and it starts again."""
     cluster.stop()
     cluster.stop()
@@ -272,7 +272,7 @@ def test_half_made_and_foreign_clusters(cluster: Server, postgres_programs: Prog
 
 def test_a_crash_while_the_cluster_was_made(state: Path, postgres_programs: Programs) -> None:
     """Given the remains of an interrupted first start, when started again, then the cluster is made anew."""
-    left = Server(state).home / "data.new"
+    left = Server(state).home / "data.killed.new"
     (left / "base").mkdir(parents=True)
     with server(state, settings=FAST, programs=postgres_programs) as one:
         assert one.is_alive()

@@ -234,8 +234,10 @@ class Server:
         """Make the cluster under another name and rename it when it is whole: a crash leaves no half of one."""
         if self._data.exists():
             return
-        fresh, secret = self.home / "data.new", self.home / "password.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        for left in self.home.glob("data.*.new"):
+            shutil.rmtree(left, ignore_errors=True)
+        # A name of its own: the initdb of a program killed meanwhile may still be writing to the old one.
+        fresh, secret = self.home / f"data.{secrets.token_hex(4)}.new", self.home / "password.new"
         _write(secret, self._password, owner=self._account)
         options = ["--username", DATABASE, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]
         if tools.major >= 17:
