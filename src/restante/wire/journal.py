@@ -164,6 +164,11 @@ def entry_to(entry: Entry) -> codec.Document:
     return _body(entry) | {"hash": entry.hash}
 
 
+def write_entry(entry: Entry) -> bytes:
+    """The canonical bytes of an entry with its hash: what is sent, or carried by a telephone."""
+    return _canonical(entry_to(entry))
+
+
 def entry_from(document: Mapping[str, Any]) -> Entry | Refusal:
     """Read an entry from a decoded object; whether its hash is right is for `check_batch` to say.
 
@@ -187,7 +192,7 @@ def entry_from(document: Mapping[str, Any]) -> Entry | Refusal:
 
 
 def parse_entry(raw: bytes) -> Entry | Refusal:
-    """Read one entry from bytes, as a telephone may carry it. Refused: as `codec.decode`, and `entry-malformed`."""
+    """Read what `write_entry` wrote. Refused: as `codec.decode`, and `entry-malformed`."""
     document = codec.decode(raw, max_bytes=MAX_ENTRY_BYTES)
     return document if isinstance(document, Refusal) else entry_from(document)
 
