@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -81,13 +81,22 @@ async def scripted(**script: str) -> AsyncIterator[tuple[Scripted, int]]:
 
 
 @asynccontextmanager
-async def encrypted(sink: Sink, certificate: Path) -> AsyncIterator[int]:
-    """A server that takes mail for ``sink`` after STARTTLS only, and its port."""
+async def encrypted(sink: Sink, certificate: Path, *, password: bytes | None = None) -> AsyncIterator[int]:
+    """A server that takes mail for ``sink`` after STARTTLS only, and after this password if there is one; its port."""
+
+    def session() -> SMTP:
+        return SMTP(
+            sink,
+            hostname="localhost",
+            tls_context=context,
+            require_starttls=True,
+            auth_required=password is not None,
+            authenticator=lambda *login: AuthResult(success=login[-1].password == password, handled=False),
+        )
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(sink, hostname="localhost", tls_context=context, require_starttls=True), "127.0.0.1", 0
-    )
+    server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
 

@@ -240,6 +240,29 @@ async def test_required_encryption_that_is_not_offered_stops_the_mail(sink: Sink
     assert sink.latest(10) == ()
 
 
+@pytest.mark.parametrize(("password", "kind"), [("right", HandedOver), ("wrong", Unreachable)])
+async def test_a_password_opens_the_server_or_is_our_affair(
+    tmp_path: Path, sink: Sink, *, password: str, kind: type[HandedOver | Unreachable]
+) -> None:
+    """Given a server with a password, then the right one hands mail over, and a wrong one blames the hub alone."""
+    certificate = make_certificate(tmp_path / "mail.pem")
+    async with encrypted(sink, certificate, password=b"right") as port:
+        ours = SmtpSettings(
+            host="127.0.0.1",
+            port=port,
+            sender=HEAD.sender,
+            tls="required",
+            username="hub",
+            password=password,
+            ca_file=str(certificate),
+        )
+        async with Post(ours, clock=lambda: NOW) as post:
+            outcome = await post.send(letter(), AINO.email)
+    assert isinstance(outcome, kind)
+    if isinstance(outcome, Unreachable):
+        assert isinstance(outcome.fault, MailRefusesUs)
+
+
 def test_a_password_never_travels_in_the_open() -> None:
     """Given settings with a password and encryption that may fall away, then they are refused."""
     with pytest.raises(ValueError, match="password"):

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from email.headerregistry import Address as HeaderAddress
+from email import message_from_bytes
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
@@ -19,7 +20,7 @@ from restante.hub.notices.kinds import Notice, Recipient
 from restante.hub.notices.letter import Letter, one_line, write_letter
 from restante.words import catalogue
 
-LONGEST_NAME_CHARACTERS = 60
+LONGEST_NAME_BYTES = 36
 
 _CODE = re.compile(r"[0-9]{8}")
 _CODE_LINE = re.compile(r"\s*([0-9]{4}) ([0-9]{4})\s*")
@@ -47,17 +48,21 @@ def compose(
     assert not link or link.startswith(("https://", "http://127.0.0.1")), "a link is made here, not outside"
     letter = write_letter(notice, recipient.language)
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = _named(head.network, head.sender)
-    mail["To"] = _named(recipient.name, recipient.email)
-    mail["Reply-To"] = _named(head.network, head.answers)
-    mail["Subject"] = letter.subject.replace("=?", "= ?")  # or it would be read as an encoded word
     mail["Date"] = now
     mail["Message-ID"] = f"<{notice_id}@{head.sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(as_text(letter, network=head.network, link=link))
     mail.add_alternative(as_html(letter, network=head.network, link=link), subtype="html")
     mail["Content-Language"] = letter.language  # after the content, which sweeps such headers away
-    return mail
+    lines = (
+        _mailbox_line("From", head.network, head.sender),
+        _mailbox_line("To", recipient.name, recipient.email),
+        _mailbox_line("Reply-To", head.network, head.answers),
+        _header_line("Subject", letter.subject),
+    )
+    whole = message_from_bytes("".join(lines).encode("ascii") + mail.as_bytes(), policy=SMTP)
+    assert isinstance(whole, EmailMessage)
+    return whole
 
 
 def as_text(letter: Letter, *, network: str, link: str = "") -> str:
@@ -112,13 +117,25 @@ def _small(letter: Letter, network: str) -> list[str]:
     return [*keep, one_line(network)]
 
 
-def _named(name: str, address: Address) -> HeaderAddress:
-    """An address with a name beside it, of which only signs that need no quoting are kept.
+def _mailbox_line(header: str, name: str, address: Address) -> str:
+    """A header with a name and an address.
 
-    Quoted names that are long or hold backslashes fold into headers that readers take for other addresses.
+    Of the name, only signs that need no quoting are kept, and only as much as fits one encoded word: some readers put a
+    space between two.
     """
     kept = "".join(sign if sign in "-'’&+" or category(sign)[0] in "LMN" else " " for sign in name)
-    return HeaderAddress(" ".join(kept.split())[:LONGEST_NAME_CHARACTERS], address.local, address.domain)
+    shown = " ".join(kept.split()).encode()[:LONGEST_NAME_BYTES].decode(errors="ignore").rstrip()
+    return f"{_header_line(header, shown)[:-2]}\r\n <{address}>\r\n" if shown else f"{header}: <{address}>\r\n"
+
+
+def _header_line(header: str, text: str) -> str:
+    """A header in encoded words (RFC 2047) if it needs them, folded.
+
+    Not left to ``EmailMessage``, which loses spaces between encoded words and takes text for encoded words.
+    """
+    charset = "us-ascii" if text.isascii() else "utf-8"
+    folded = Header(one_line(text).replace("=?", "= ?"), charset, header_name=header).encode(linesep="\r\n")
+    return f"{header}: {folded}\r\n"
 
 
 @cache
