@@ -9,7 +9,7 @@ from restante.wire import seal
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-CONTEXTS = [seal.MANIFEST, seal.JOURNAL_HEAD, seal.COMMAND]
+CONTEXTS = [seal.MANIFEST, seal.MANIFEST_FRESH, seal.JOURNAL_HEAD, seal.COMMAND]
 
 
 @given(st.binary(max_size=100), st.sampled_from(CONTEXTS), st.sampled_from(CONTEXTS))

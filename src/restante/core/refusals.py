@@ -17,6 +17,9 @@ CODES: dict[str, str] = {
     "parcel-too-heavy": "The parcel weighs more than any size class may carry.",
     "parcel-ended": "The parcel has reached a terminal stage and takes no more commands.",
     "parcel-in-custody": "The parcel lies in a compartment; recall or redirect it instead.",
+    "already-cancelled": "The parcel has been cancelled already.",
+    "already-there": "The parcel is at this point already.",
+    "room-class-malformed": "A room class is a size rank, followed by the abilities asked for, joined by '+'.",
     "parcel-not-waiting": "The parcel is not waiting in a compartment, so there is no hold and nothing to recall.",
     # room
     "no-room": "No compartment of the size and needs can be promised at this point for these days.",
@@ -28,6 +31,8 @@ CODES: dict[str, str] = {
     "point-not-named": "The parcel moved to another point while the command was on its way; read it again.",
     "already-promised": "Room is promised to this parcel already; redirect it to change the point.",
     "not-promised": "No room is promised to this parcel at this point.",
+    "stray-unknown": "No unclaimed parcel of this name lies at this point under this stay.",
+    "source-heard": "The source is heard from, so no clock stops for want of contact.",
     "source-unheard": "The source has not been heard from; what it did in the meantime is not known yet.",
     "promise-running": "The promise has not reached its end yet.",
     "window-backwards": "The window ends before it begins.",
@@ -77,7 +82,7 @@ CODES: dict[str, str] = {
     "code-wrong": "The code does not open a door here.",
     "code-locked": "Code entry is closed for a while after too many wrong codes.",
     # enrolment and certificates
-    "invitation-malformed": "An invitation is the hub's address, the authority's fingerprint and a code, joined by '#'.",
+    "invitation-malformed": "An invitation is the hub's address, the authority's fingerprint and a code, joined with '#'.",
     "enrolment-malformed": "The message is not one of the enrolment exchange, or it is too long.",
     "enrolment-code-wrong": "The enrolment code is not known here.",
     "enrolment-code-expired": "The enrolment code is past its end; ask for a new one.",
@@ -90,6 +95,14 @@ CODES: dict[str, str] = {
     "certificate-revoked": "The certificate has been revoked.",
     "certificate-other-source": "The certificate belongs to another source.",
     "message-malformed": "The message is not one of the session, or it is too long.",
+    # manifests
+    "manifest-malformed": "The document is neither a manifest nor a difference between two.",
+    "manifest-unsigned": "The key this source was enrolled with did not sign this document for this use.",
+    "manifest-foreign": "The manifest is another source's.",
+    "manifest-epoch": "The manifest is for another log epoch than the one now written.",
+    "manifest-older": "A manifest at least as new is in force; none is ever applied backwards.",
+    "manifest-base": "The difference or confirmation is about another manifest than the one in force.",
+    "manifest-digest": "The difference does not lead to the manifest it names.",
     # callers
     "key-reused": "The same Idempotency-Key was used before with another body.",
     "busy": "The queue is full; try again after the time given.",

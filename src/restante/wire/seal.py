@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MANIFEST: Final = b"manifest"
+MANIFEST_FRESH: Final = b"manifest-fresh"
 JOURNAL_HEAD: Final = b"journal-head"
 COMMAND: Final = b"command"
 
