@@ -1,17 +1,34 @@
-"""Adoption: what a fact from a source means at the hub. A fact is always recorded; one that surprises opens a case."""
+"""Adoption: what a fact from a source means at the hub. A fact is always recorded; one that surprises opens a case.
 
-from typing import assert_never
+Theory of operation. A source is the sole author of its doors, so what it says is taken down; but it may be broken or
+forged, so nothing it says can touch another source's stays or room, name rows that were not loaded, or make a rule fail
+later on. Whatever a fact says about a stay is asked of that stay alone, so facts of different sources commute.
+"""
+
+from typing import Final, assert_never
 
 from restante.core import commands as cmd
 from restante.core import events as ev
 from restante.core import facts as fact
-from restante.core.bank import Condition
-from restante.core.custody import Decision, opened_case
-from restante.core.ids import CaseId, StayKey, derived_id, lane_of
-from restante.core.parcel import Direction, Held, Parcel, is_ended, stage_of
+from restante.core.bank import RoomClass, is_room_class
+from restante.core.clocks import clock_at_door
+from restante.core.custody import Decision
+from restante.core.ids import CaseId, ParcelId, StayKey, derived_id, is_laned_id, lane_of
+from restante.core.parcel import Parcel, is_drop_off
 from restante.core.refusals import Refusal
-from restante.core.stay import By, Stay, resumed
-from restante.core.world import SourceHead, World, replace
+from restante.core.reservation import Room
+from restante.core.stay import By, Stay
+from restante.core.surprises import changed_surprises, deposited, opened_case, words
+from restante.core.world import SourceHead, World, case_key, replace
+
+MAX_POINT_CASES: Final = 64
+"""How many cases may be open about one point; a source that causes more is broken or forged: its journal tells."""
+
+MAX_STRAYS: Final = 512
+"""How many unannounced parcels are kept count of at one point."""
+
+MAX_CAPACITY: Final = 1000
+"""More parcels than any shelf place holds."""
 
 
 def check_entry(head: SourceHead | None, command: cmd.AdoptFact) -> Refusal | None:
@@ -57,25 +74,25 @@ def _meaning(command: cmd.AdoptFact, world: World) -> list[ev.AnyEvent]:
         case fact.ParcelTakenOut() as taken:
             return _taken_out(command, taken, world)
         case fact.DepositDeclined(parcel=name, reason=reason):
-            parcel = world.parcels[name]
-            if parcel is None:
-                return _point_case(command, ev.CaseKind.PARCEL_UNKNOWN, name)
-            declined = ev.DepositDeclined(name, command.point, reason)
-            return [declined, *opened_case(parcel, ev.CaseKind.DEPOSIT_DECLINED, reason)]
-        case fact.StayInherited(parcel=name, stay=stay):
-            return [ev.StayInherited(name, stay, command.point)] if world.parcels[name] else []
+            if (parcel := _parcel(world, name)) is None:
+                return _case(command, ev.CaseKind.PARCEL_UNKNOWN, name, world)
+            told = words(reason)
+            declined = ev.DepositDeclined(name, command.point, told)
+            return [declined, *opened_case(parcel, ev.CaseKind.DEPOSIT_DECLINED, told)]
+        case fact.StayInherited() as inherited:
+            return _inherited(command, inherited, world)
         case fact.ConditionSeen() as seen:
             return _condition(command, seen, world)
         case fact.DoorStuck(door=door):
-            return _point_case(command, ev.CaseKind.DOOR_STUCK, str(door))
+            return _case(command, ev.CaseKind.DOOR_STUCK, str(door), world)
         case fact.DoorForced(door=door):
-            return _point_case(command, ev.CaseKind.DOOR_FORCED, str(door))
+            return _case(command, ev.CaseKind.DOOR_FORCED, str(door), world)
         case fact.CodeEntryClosed(channel=channel):
-            return _point_case(command, ev.CaseKind.CODE_ENTRY_CLOSED, channel)
+            return _case(command, ev.CaseKind.CODE_ENTRY_CLOSED, channel, world)
         case fact.Started(unfinished=unfinished) if unfinished:
-            return _point_case(command, ev.CaseKind.OUTCOME_UNKNOWN, ", ".join(unfinished))
+            return _case(command, ev.CaseKind.OUTCOME_UNKNOWN, ", ".join(unfinished), world)
         case fact.Unknown(name=kind):
-            return _point_case(command, ev.CaseKind.FACT_UNKNOWN, kind)
+            return _case(command, ev.CaseKind.FACT_UNKNOWN, kind, world)
         case (
             fact.IntentRecorded()
             | fact.DoorOpened()
@@ -89,83 +106,102 @@ def _meaning(command: cmd.AdoptFact, world: World) -> list[ev.AnyEvent]:
             assert_never(command.fact)
 
 
+def _parcel(world: World, name: ParcelId) -> Parcel | None:
+    """The parcel a fact names; what is no id of ours names none, and its row was not loaded."""
+    return world.parcels[name] if is_laned_id(name) else None
+
+
+def _room(command: cmd.AdoptFact, world: World) -> Room:
+    room = world.rooms[command.point]
+    assert room is not None, "a source stands at a known point"
+    return room
+
+
 def _put_in(command: cmd.AdoptFact, put_in: fact.ParcelPutIn, world: World) -> list[ev.AnyEvent]:
-    parcel = world.parcels[put_in.parcel]
-    if parcel is None:
-        return _point_case(command, ev.CaseKind.PARCEL_UNKNOWN, put_in.parcel)
     key = StayKey(command.source, command.epoch, command.seq)
+    room_class, name = RoomClass(words(put_in.room_class)), put_in.parcel
+    if (parcel := _parcel(world, name)) is None:
+        case = _case(command, ev.CaseKind.PARCEL_UNKNOWN, name, world)
+        named = ParcelId(words(name))
+        if len(_room(command, world).strays) >= MAX_STRAYS:
+            return case
+        return [
+            ev.StrayDeposited(command.point, key, named, put_in.door, room_class, put_in.by, put_in.shared),
+            *case,
+        ]
     opened = ev.ParcelDeposited(
-        parcel.id, key, command.point, put_in.door, put_in.room_class, put_in.by, put_in.evidence
+        name, key, command.point, put_in.door, room_class, put_in.by, put_in.evidence, put_in.shared
     )
-    return [opened, *_kept_promise(command, parcel), *_surprises_of_deposit(command, parcel)]
-
-
-def _kept_promise(command: cmd.AdoptFact, parcel: Parcel) -> list[ev.AnyEvent]:
-    """The promise ends with the deposit, if it was for this point; another point's is given back by a reaction."""
-    if parcel.promise is None or parcel.promise.point != command.point:
-        return []
-    return [ev.PromiseEnded(parcel.id, parcel.promise, ev.PromiseEnd.KEPT)]
-
-
-def _surprises_of_deposit(command: cmd.AdoptFact, parcel: Parcel) -> list[ev.AnyEvent]:
-    if is_ended(stage_of(parcel)):
-        return opened_case(parcel, ev.CaseKind.DEPOSITED_AFTER_END, type(stage_of(parcel)).__name__.lower())
-    if any(stay.is_open for stay in parcel.stays):
-        return opened_case(parcel, ev.CaseKind.IN_TWO_PLACES)
-    if parcel.promise is None or parcel.promise.point != command.point:
-        return opened_case(parcel, ev.CaseKind.DEPOSITED_ELSEWHERE)
-    return []
+    return deposited(parcel, opened, command.at)
 
 
 def _taken_out(command: cmd.AdoptFact, taken: fact.ParcelTakenOut, world: World) -> list[ev.AnyEvent]:
-    parcel = world.parcels[taken.parcel]
-    if parcel is None:
-        return _point_case(command, ev.CaseKind.PARCEL_UNKNOWN, taken.parcel)
-    stay = parcel.stay(taken.stay)
-    if stay is None or stay.point != command.point:
+    if str(taken.stay) in _room(command, world).strays:
+        return [ev.StrayWithdrawn(command.point, taken.stay, taken.by)]
+    if (parcel := _parcel(world, taken.parcel)) is None:
+        return _case(command, ev.CaseKind.PARCEL_UNKNOWN, taken.parcel, world)
+    stay = _own_stay(parcel, taken.stay, command)
+    if stay is None:
         return opened_case(parcel, ev.CaseKind.STAY_UNKNOWN, str(taken.stay))
     if not stay.is_open:
         return opened_case(parcel, ev.CaseKind.TAKEN_OUT_TWICE, str(taken.stay))
     closed = ev.ParcelWithdrawn(parcel.id, stay.key, stay.point, stay.door, stay.room_class, taken.by, taken.evidence)
-    return [closed, *_unasked(parcel, stay, taken.by), *_no_longer_in_two_places(parcel)]
+    return [closed, *_unasked(parcel, stay, taken.by), *changed_surprises(parcel, closed, command.at)]
+
+
+def _own_stay(parcel: Parcel, key: StayKey, command: cmd.AdoptFact) -> Stay | None:
+    """The stay a fact names, if it is one of the source that tells the fact."""
+    stay = parcel.stay(key)
+    return stay if stay is not None and stay.point == command.point and key.source == command.source else None
 
 
 def _unasked(parcel: Parcel, stay: Stay, by: By) -> list[ev.AnyEvent]:
-    wanted = stay.recall is not None or parcel.direction is Direction.DROP_OFF
-    surprising = by is By.COURIER and not wanted
+    surprising = by is By.COURIER and stay.recall is None and not is_drop_off(parcel, stay)
     return opened_case(parcel, ev.CaseKind.TAKEN_OUT_UNASKED, str(stay.key)) if surprising else []
 
 
-def _no_longer_in_two_places(parcel: Parcel) -> list[ev.AnyEvent]:
-    kind = ev.CaseKind.IN_TWO_PLACES
-    still_open = sum(stay.is_open for stay in parcel.stays) - 1
-    if kind.value not in parcel.cases or still_open > 1:
+def _inherited(command: cmd.AdoptFact, inherited: fact.StayInherited, world: World) -> list[ev.AnyEvent]:
+    if str(inherited.stay) in _room(command, world).strays:
         return []
-    return [ev.CaseSettled(parcel.id, parcel.cases[kind.value], kind, "the other stay was closed")]
+    if (parcel := _parcel(world, inherited.parcel)) is None:
+        return _case(command, ev.CaseKind.PARCEL_UNKNOWN, inherited.parcel, world)
+    stay = _own_stay(parcel, inherited.stay, command)
+    if stay is None or not stay.is_open:
+        return opened_case(parcel, ev.CaseKind.STAY_UNKNOWN, str(inherited.stay))
+    return [ev.StayInherited(parcel.id, stay.key, stay.point)]
 
 
 def _condition(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: World) -> list[ev.AnyEvent]:
+    if not is_room_class(seen.room_class) or not 0 < seen.capacity <= MAX_CAPACITY:
+        return _case(command, ev.CaseKind.FACT_UNKNOWN, f"{seen.condition} door {seen.door}", world)
+    named = dict.fromkeys(seen.stays[: fact.MAX_STAYS_NAMED])
+    here = [found for name, key in named if (found := _stay_behind(seen.door, _parcel(world, name), key, command))]
+    clocks = [event for parcel, stay in here for event in clock_at_door(parcel, stay, seen.condition, command.at)]
+    counted = sum(stay.room_class == seen.room_class for _, stay in here) + _strays_behind(command, seen, world)
+    taken = max(0, counted - _room(command, world).beside.get(str(seen.door), 0))
     changed = ev.ConditionChanged(
-        command.point, command.source, seen.door, seen.room_class, seen.capacity, seen.condition, len(seen.stays)
+        command.point, command.source, seen.door, seen.room_class, seen.capacity, seen.condition, taken
     )
-    clocks = [event for name, key in seen.stays for event in _clock(world.parcels[name], key, seen, command)]
     return [changed, *clocks]
 
 
-def _clock(parcel: Parcel | None, key: StayKey, seen: fact.ConditionSeen, command: cmd.AdoptFact) -> list[ev.AnyEvent]:
-    """A hold stops while its door cannot be opened, and runs again when it can."""
-    stage = stage_of(parcel) if parcel else None
-    if parcel is None or not isinstance(stage, Held) or stage.stay != key:
+def _stay_behind(door: int, parcel: Parcel | None, key: StayKey, command: cmd.AdoptFact) -> tuple[Parcel, Stay] | None:
+    stay = _own_stay(parcel, key, command) if parcel else None
+    return (parcel, stay) if parcel and stay and stay.is_open and stay.door == door else None
+
+
+def _strays_behind(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: World) -> int:
+    strays = _room(command, world).strays
+    named = {str(key) for _, key in seen.stays[: fact.MAX_STAYS_NAMED]}
+    found = (strays[key] for key in named if key in strays)
+    return sum(stray.door == seen.door and stray.room_class == seen.room_class for stray in found)
+
+
+def _case(command: cmd.AdoptFact, what: ev.CaseKind, detail: str, world: World) -> list[ev.AnyEvent]:
+    """The opening of a case about the point, unless one about the same thing is open or there are too many."""
+    room, told = _room(command, world), words(detail)
+    if case_key(what, told) in room.cases or len(room.cases) >= MAX_POINT_CASES:
         return []
-    hold = stage.hold
-    if seen.condition is Condition.IN_ORDER:
-        if hold.paused_at is None:
-            return []
-        return [ev.HoldResumed(parcel.id, key, resumed(hold, command.at).ends_at)]
-    return [] if hold.paused_at is not None else [ev.HoldPaused(parcel.id, key, seen.condition.value)]
-
-
-def _point_case(command: cmd.AdoptFact, what: ev.CaseKind, detail: str) -> list[ev.AnyEvent]:
     name = f"case:{what}:{command.source}:{command.epoch}:{command.seq}"
     case = CaseId(derived_id(name, lane_of(command.point)))
-    return [ev.PointCaseOpened(command.point, case, what, detail)]
+    return [ev.PointCaseOpened(command.point, case, what, told)]

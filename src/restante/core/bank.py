@@ -3,6 +3,7 @@
 A counter is built of the same parts: one module whose compartments are shelf places that hold several parcels.
 """
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
@@ -14,7 +15,9 @@ from restante.core.ids import PointId, SourceId
 from restante.core.time import Calendar, HoldRule
 
 RoomClass = NewType("RoomClass", str)
-"""A size rank with abilities, written ``2`` or ``2+cold+seated``: a class of compartments, or what a parcel asks for."""
+"""A size rank with abilities, as ``2`` or ``2+cold+seated``: a class of compartments, or what a parcel asks for."""
+
+_ROOM_CLASS: Final = re.compile(r"[0-9]{1,2}(\+[a-z][a-z-]{0,30}){0,8}")
 
 SEATED_REACH_MM: Final = (380, 1220)
 """Reach heights that can be worked from a wheelchair (EN 301 549, chapter 8; the lower limit as in ``ui.md``)."""
@@ -36,6 +39,10 @@ class Condition(StrEnum):
     DIRTY = "dirty"
     OUT_OF_USE = "out-of-use"
     UNKNOWN = "unknown"
+
+
+OPENABLE: Final = frozenset({Condition.IN_ORDER, Condition.DIRTY})
+"""Conditions in which a recipient can still get at what lies behind the door, so that a hold runs on."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -134,6 +141,11 @@ class CompartmentState(msgspec.Struct, frozen=True):
 def room_class(size: int, abilities: Iterable[Ability | str]) -> RoomClass:
     """The name of a class of compartments, or of what a parcel asks for."""
     return RoomClass("+".join([str(size), *sorted(str(ability) for ability in abilities)]))
+
+
+def is_room_class(text: str) -> bool:
+    """Whether ``text`` has the form of a room class: facts come from machines that may write anything."""
+    return _ROOM_CLASS.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=4096)

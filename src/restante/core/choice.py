@@ -24,10 +24,12 @@ def choose_compartment(
     for state in states:
         if state.is_free:
             supply[state.compartment.room_class] += state.compartment.capacity - state.parcels
+    spoiling = set[RoomClass]()
     for state in ranked:
-        left = supply - Counter({state.compartment.room_class: 1})
-        if is_feasible(left, others):
+        taken = state.compartment.room_class
+        if taken not in spoiling and is_feasible(supply - Counter({taken: 1}), others):
             return state.compartment
+        spoiling.add(taken)
     return ranked[0].compartment
 
 

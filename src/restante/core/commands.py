@@ -48,7 +48,11 @@ class Command(msgspec.Struct, frozen=True, tag_field="kind"):
 
 
 class AnnounceParcel(Command, frozen=True, tag="announce-parcel"):
-    """Tell of a parcel. Refusals: ``parcel-exists``."""
+    """Tell of a parcel. Refusals: ``parcel-exists``, ``room-class-malformed``.
+
+    ``destination`` is the point a drop-off goes on to, if it stays in the network. A parcel that a source has told of
+    already is announced under the name the source gave it, and then claimed with ``ClaimStray``.
+    """
 
     parcel: ParcelId
     org: OrgId
@@ -58,10 +62,22 @@ class AnnounceParcel(Command, frozen=True, tag="announce-parcel"):
     weight_grams: int
     recipient: ContactId | None = None
     consignment: ConsignmentId | None = None
+    destination: PointId | None = None
+
+
+class ClaimStray(Command, frozen=True, tag="claim-stray"):
+    """Take over the stay of a parcel that was put in before it was announced. Refusals: ``stray-unknown``."""
+
+    parcel: ParcelId
+    point: PointId
+    stay: StayKey
 
 
 class ReserveRoom(Command, frozen=True, tag="reserve-room"):
-    """Promise room to a parcel at a point. Refusals: those of ``check_promise``, ``already-promised``, and by stage."""
+    """Promise room to a parcel at a point.
+
+    Refusals: those of ``check_promise``, ``already-promised``, ``already-cancelled``, and by stage.
+    """
 
     parcel: ParcelId
     point: PointId
@@ -78,21 +94,28 @@ class ReleaseRoom(Command, frozen=True, tag="release-room"):
 
 
 class ExpirePromise(Command, frozen=True, tag="expire-promise"):
-    """End a promise whose time is over. Refusals: ``not-promised``, ``promise-running``."""
+    """End a promise whose time is over. Refusals: ``not-promised``, ``promise-running``, ``source-unheard``."""
 
     parcel: ParcelId
     point: PointId
 
 
 class CancelParcel(Command, frozen=True, tag="cancel-parcel"):
-    """Call a parcel off; names the point of its promise, if it has one. Refusals: ``parcel-in-custody``, by stage."""
+    """Call a parcel off; names the point of its promise, if it has one.
+
+    Refusals: ``parcel-in-custody``, ``already-cancelled``, ``point-not-named``, by stage.
+    """
 
     parcel: ParcelId
     point: PointId | None = None
 
 
 class RedirectParcel(Command, frozen=True, tag="redirect-parcel"):
-    """Send a parcel to another point; ``from_point`` is where it is promised or waits. Refusals: of ``check_promise``."""
+    """Send a parcel to another point; ``from_point`` is where it is promised or waits.
+
+    Refusals: those of ``check_promise``, ``already-there``, ``already-cancelled``, ``already-recalled``,
+    ``point-not-named``, by stage.
+    """
 
     parcel: ParcelId
     to_point: PointId
@@ -103,7 +126,10 @@ class RedirectParcel(Command, frozen=True, tag="redirect-parcel"):
 
 
 class ExtendHold(Command, frozen=True, tag="extend-hold"):
-    """Move the end of a hold later. Refusals: ``hold-not-longer``, ``hold-too-long``, ``hold-lapsed``, by stage."""
+    """Move the end of a hold later.
+
+    Refusals: ``hold-not-longer``, ``hold-too-long``, ``hold-lapsed``, ``already-recalled``, by stage.
+    """
 
     parcel: ParcelId
     ends_at: Instant
@@ -111,22 +137,36 @@ class ExtendHold(Command, frozen=True, tag="extend-hold"):
 
 
 class PauseHold(Command, frozen=True, tag="pause-hold"):
-    """Stop the clock of a hold. Refusals: ``hold-paused``, ``parcel-not-waiting``."""
+    """Stop the clock of the hold at a point, for a reason: the clock stands until the last reason has gone.
+
+    For the reason ``NO_CONTACT`` the room is asked whether it still holds, since the task may come late.
+    Refusals: ``hold-paused`` for this reason, ``source-heard``, ``point-not-named``, by stage.
+    """
 
     parcel: ParcelId
+    point: PointId
     why: str
 
 
 class ResumeHold(Command, frozen=True, tag="resume-hold"):
-    """Let the clock of a hold run again. Refusals: ``hold-not-paused``."""
+    """Take away one reason for the clock of the hold at a point to stand.
+
+    Refusals: ``hold-not-paused`` for this reason, ``source-unheard``, ``point-not-named``, by stage.
+    """
 
     parcel: ParcelId
+    point: PointId
+    why: str
 
 
 class LapseHold(Command, frozen=True, tag="lapse-hold"):
-    """End a hold whose time is over. Refusals: ``hold-running``, ``hold-paused``, by stage."""
+    """End a hold whose time is over; names the point where the parcel waits.
+
+    Refusals: ``hold-running``, ``hold-paused``, ``source-unheard``, ``point-not-named``, by stage.
+    """
 
     parcel: ParcelId
+    point: PointId
 
 
 class RecallParcel(Command, frozen=True, tag="recall-parcel"):
@@ -138,14 +178,17 @@ class RecallParcel(Command, frozen=True, tag="recall-parcel"):
 
 
 class ReleaseParcel(Command, frozen=True, tag="release-parcel"):
-    """Let a parcel leave the network. Refusals: ``parcel-in-custody``, ``not-promised`` never, by stage."""
+    """Let a parcel leave the network. Refusals: ``parcel-in-custody``, ``point-not-named``, by stage."""
 
     parcel: ParcelId
     point: PointId | None = None
 
 
 class RecordNotice(Command, frozen=True, tag="record-notice"):
-    """Say what became of a notice; the first one that a channel takes starts the hold. Names the point where it waits."""
+    """Say what became of a notice; the first ``ready`` that a channel takes starts the hold.
+
+    Names the stay it tells of and the point of that stay. Refusals: ``point-not-named``.
+    """
 
     parcel: ParcelId
     notice: NoticeKind
@@ -164,8 +207,19 @@ class SettleCase(Command, frozen=True, tag="settle-case"):
     how: str
 
 
+class SettlePointCase(Command, frozen=True, tag="settle-point-case"):
+    """Close a case about a point or its source. Refusals: ``case-unknown``, ``point-unknown``."""
+
+    point: PointId
+    case: CaseId
+    how: str
+
+
 class ProvisionPoint(Command, frozen=True, tag="provision-point"):
-    """Take a point into the network. Refusals: ``point-exists``."""
+    """Take a point into the network; what stands there is installed afterwards.
+
+    Refusals: ``point-exists``, ``source-exists`` when the definition names a source.
+    """
 
     definition: Point
 
@@ -195,7 +249,7 @@ class AddModule(Command, frozen=True, tag="add-module"):
 class AdoptFact(Command, frozen=True, tag="adopt-fact"):
     """Record one journal entry. Refusals: ``journal-gap``, ``journal-fork``, ``journal-epoch``, ``source-forked``.
 
-    ``at`` is the wall time the source gave; ``entry`` is the canonical entry as it came.
+    ``at`` is the wall time the source gave, as ``time.believed`` takes it; ``entry`` is the canonical entry as it came.
     """
 
     source: SourceId
@@ -235,6 +289,7 @@ class StartEpoch(Command, frozen=True, tag="start-epoch"):
 
 ParcelCommand = (
     AnnounceParcel
+    | ClaimStray
     | ReserveRoom
     | ReleaseRoom
     | ExpirePromise
@@ -249,7 +304,7 @@ ParcelCommand = (
     | RecordNotice
     | SettleCase
 )
-SourceCommand = AdoptFact | NoteContact | ReportFork | StartEpoch
+SourceCommand = AdoptFact | NoteContact | ReportFork | StartEpoch | SettlePointCase
 PointCommand = ProvisionPoint | ChangePoint | InstallSource | AddModule
 AnyCommand = ParcelCommand | PointCommand | SourceCommand
 
@@ -265,6 +320,8 @@ def keys_of(command: AnyCommand) -> Keys:
             )
         case NoteContact() | ReportFork() | StartEpoch():
             return Keys(rooms=frozenset((command.point,)), sources=frozenset((command.source,)))
+        case SettlePointCase():
+            return Keys(rooms=frozenset((command.point,)))
         case ProvisionPoint():
             return Keys(rooms=frozenset((command.definition.id,)), points=frozenset((command.definition.id,)))
         case ChangePoint():
@@ -278,14 +335,23 @@ def keys_of(command: AnyCommand) -> Keys:
         case RedirectParcel():
             rooms = {command.to_point} | ({command.from_point} if command.from_point else set())
             return Keys(parcels=frozenset((command.parcel,)), rooms=frozenset(rooms))
-        case ReserveRoom() | ReleaseRoom() | ExpirePromise() | RecallParcel():
+        case (
+            ClaimStray()
+            | ReserveRoom()
+            | ReleaseRoom()
+            | ExpirePromise()
+            | RecallParcel()
+            | PauseHold()
+            | ResumeHold()
+            | LapseHold()
+        ):
             return Keys(parcels=frozenset((command.parcel,)), rooms=frozenset((command.point,)))
         case CancelParcel() | ReleaseParcel() | RecordNotice():
             return Keys(
                 parcels=frozenset((command.parcel,)),
                 rooms=frozenset((command.point,)) if command.point else frozenset(),
             )
-        case AnnounceParcel() | ExtendHold() | PauseHold() | ResumeHold() | LapseHold() | SettleCase():
+        case AnnounceParcel() | ExtendHold() | SettleCase():
             return Keys(parcels=frozenset((command.parcel,)))
         case _:
             assert_never(command)
@@ -296,7 +362,9 @@ def home_lane(command: AnyCommand) -> Lane:
     match command:
         case ProvisionPoint():
             return lane_of(command.definition.id)
-        case AdoptFact() | NoteContact() | ReportFork() | StartEpoch() | ChangePoint() | InstallSource() | AddModule():
+        case ChangePoint() | InstallSource() | AddModule():
+            return lane_of(command.point)
+        case AdoptFact() | NoteContact() | ReportFork() | StartEpoch() | SettlePointCase():
             return lane_of(command.point)
         case _:
             return lane_of(command.parcel)

@@ -3,27 +3,21 @@
 Every function here is total over stages: what a stage does not allow is refused by a code of its own.
 """
 
-from datetime import timedelta
+from collections.abc import Iterable
 from typing import assert_never
 
 from restante.core import commands as cmd
 from restante.core import events as ev
-from restante.core.ids import CaseId, PointId, StayKey, derived_id, lane_of
-from restante.core.parcel import (
-    Deposited,
-    DroppedOff,
-    Held,
-    Lapsed,
-    Parcel,
-    Recalled,
-    is_ended,
-    stage_of,
-)
+from restante.core.bank import is_room_class
+from restante.core.clocks import clock_at_start, turn_clock
+from restante.core.ids import PointId
+from restante.core.parcel import Parcel, current_stay, is_drop_off, is_ended, stage_of, waiting_at
 from restante.core.refusals import Refusal
-from restante.core.reservation import Firmness, Promise, Room, Window, check_promise
-from restante.core.stay import RecallReason, resumed
+from restante.core.reservation import Firmness, Promise, Room, Window, check_promise, with_promise
+from restante.core.stay import Evidence, RecallReason, Stay
+from restante.core.surprises import deposited, opened_case
 from restante.core.time import Instant, hold_end
-from restante.core.world import World
+from restante.core.world import World, case_key
 
 Decision = list[ev.AnyEvent] | Refusal
 
@@ -36,6 +30,8 @@ def decide_parcel(command: cmd.ParcelCommand, world: World) -> Decision:
     if parcel is None:
         return Refusal("parcel-unknown", "parcel", command.parcel)
     match command:
+        case cmd.ClaimStray():
+            return _claim(command, parcel, world)
         case cmd.ReserveRoom():
             return _reserve(command, parcel, world)
         case cmd.ReleaseRoom():
@@ -55,7 +51,7 @@ def decide_parcel(command: cmd.ParcelCommand, world: World) -> Decision:
         case cmd.SettleCase():
             return _settle(command, parcel)
         case cmd.ExtendHold() | cmd.PauseHold() | cmd.ResumeHold() | cmd.LapseHold():
-            return _turn_clock(command, parcel)
+            return turn_clock(command, parcel, world)
         case _:
             assert_never(command)
 
@@ -63,6 +59,8 @@ def decide_parcel(command: cmd.ParcelCommand, world: World) -> Decision:
 def _announce(command: cmd.AnnounceParcel, parcel: Parcel | None) -> Decision:
     if parcel is not None:
         return Refusal("parcel-exists", "parcel", command.parcel)
+    if not is_room_class(command.room_class):
+        return Refusal("room-class-malformed", "room_class", command.room_class[:80])
     return [
         ev.ParcelAnnounced(
             parcel=command.parcel,
@@ -73,12 +71,27 @@ def _announce(command: cmd.AnnounceParcel, parcel: Parcel | None) -> Decision:
             weight_grams=command.weight_grams,
             recipient=command.recipient,
             consignment=command.consignment,
+            destination=command.destination,
         )
     ]
 
 
+def _claim(command: cmd.ClaimStray, parcel: Parcel, world: World) -> Decision:
+    room = world.rooms[command.point]
+    stray = room.strays.get(str(command.stay)) if room else None
+    if room is None or stray is None or stray.parcel != parcel.id:
+        return Refusal("stray-unknown", "stay", str(command.stay))
+    opened = ev.ParcelDeposited(
+        parcel.id, command.stay, command.point, stray.door, stray.room_class, stray.by, Evidence.NONE, stray.shared
+    )
+    claimed: list[ev.AnyEvent] = [ev.StrayClaimed(command.point, command.stay)]
+    if case := room.cases.get(case_key(ev.CaseKind.PARCEL_UNKNOWN, parcel.id)):
+        claimed.append(ev.PointCaseSettled(command.point, case, ev.CaseKind.PARCEL_UNKNOWN, "announced since"))
+    return [*claimed, *deposited(parcel, opened, command.at)]
+
+
 def _reserve(command: cmd.ReserveRoom, parcel: Parcel, world: World) -> Decision:
-    if refused := _check_not_ended(parcel) or _check_out_of_custody(parcel):
+    if refused := _check_still_wanted(parcel) or _check_out_of_custody(parcel):
         return refused
     if parcel.promise is not None:
         return Refusal("already-promised", "point", parcel.promise.point)
@@ -94,7 +107,9 @@ def _promised(parcel: Parcel, promise: Promise, world: World, now: Instant) -> D
     room = world.rooms[promise.point]
     if room is None:
         return Refusal("point-unknown", "point", promise.point)
-    if refused := check_promise(room, promise, now):
+    given_up = parcel.promise
+    left = room if given_up is None or given_up.point != promise.point else with_promise(room, given_up, -1)
+    if refused := check_promise(left, promise, now):
         return refused
     return [ev.RoomReserved(parcel.id, promise, parcel.promises + 1)]
 
@@ -115,7 +130,7 @@ def _expire(command: cmd.ExpirePromise, parcel: Parcel, world: World) -> Decisio
 
 
 def _cancel(command: cmd.CancelParcel, parcel: Parcel) -> Decision:
-    if refused := _check_not_ended(parcel) or _check_out_of_custody(parcel):
+    if refused := _check_still_wanted(parcel) or _check_out_of_custody(parcel):
         return refused
     ended = _ended_promise(parcel, command.point, ev.PromiseEnd.CANCELLED)
     return ended if isinstance(ended, Refusal) else [*ended, ev.ParcelCancelled(parcel.id)]
@@ -138,7 +153,7 @@ def _ended_promise(parcel: Parcel, named: PointId | None, why: ev.PromiseEnd) ->
 
 
 def _redirect(command: cmd.RedirectParcel, parcel: Parcel, world: World) -> Decision:
-    if refused := _check_not_ended(parcel):
+    if refused := _check_still_wanted(parcel):
         return refused
     ended = _ended_promise(parcel, command.from_point, ev.PromiseEnd.MOVED)
     if isinstance(ended, Refusal):
@@ -154,70 +169,26 @@ def _redirect(command: cmd.RedirectParcel, parcel: Parcel, world: World) -> Deci
 
 
 def _recalled_for_redirect(command: cmd.RedirectParcel, parcel: Parcel) -> Decision:
-    match stage_of(parcel):
-        case Recalled(reason=RecallReason.REDIRECTED):
-            return []
-        case Recalled():
-            return Refusal("already-recalled", "parcel", parcel.id)
-        case (Deposited() | Held() | Lapsed() | DroppedOff()) as behind:
-            if parcel.promise is None and command.from_point != behind.point:
-                return Refusal("point-not-named", "from_point", behind.point)
-            return [ev.RecallOrdered(parcel.id, behind.stay, behind.point, RecallReason.REDIRECTED)]
-        case _:
-            return []
+    stay = current_stay(parcel)
+    if stay is None:
+        return []
+    if stay.recall is not None:
+        redirected = stay.recall is RecallReason.REDIRECTED
+        return [] if redirected else Refusal("already-recalled", "parcel", parcel.id)
+    if stay.point == command.to_point:
+        return Refusal("already-there", "to_point", stay.point)
+    if parcel.promise is None and command.from_point != stay.point:
+        return Refusal("point-not-named", "from_point", stay.point)
+    return [ev.RecallOrdered(parcel.id, stay.key, stay.point, RecallReason.REDIRECTED)]
 
 
 def _recall(command: cmd.RecallParcel, parcel: Parcel) -> Decision:
-    match stage_of(parcel):
-        case Recalled():
-            return Refusal("already-recalled", "parcel", parcel.id)
-        case (Deposited() | Held() | Lapsed() | DroppedOff()) as behind:
-            if command.point != behind.point:
-                return Refusal("point-not-named", "point", behind.point)
-            return [ev.RecallOrdered(parcel.id, behind.stay, behind.point, command.reason)]
-        case _:
-            return Refusal("parcel-not-waiting", "parcel", parcel.id)
-
-
-def _turn_clock(command: cmd.ExtendHold | cmd.PauseHold | cmd.ResumeHold | cmd.LapseHold, parcel: Parcel) -> Decision:
-    match stage_of(parcel):
-        case Held() as held:
-            return _turn_running_clock(command, parcel, held)
-        case Lapsed() | Recalled():
-            return Refusal("hold-lapsed", "parcel", parcel.id)
-        case Deposited() | DroppedOff():
-            return Refusal("hold-not-started", "parcel", parcel.id)
-        case _:
-            return Refusal("parcel-not-waiting", "parcel", parcel.id)
-
-
-def _turn_running_clock(
-    command: cmd.ExtendHold | cmd.PauseHold | cmd.ResumeHold | cmd.LapseHold, parcel: Parcel, held: Held
-) -> Decision:
-    hold, stay = held.hold, held.stay
-    match command:
-        case cmd.ExtendHold(ends_at=ends_at):
-            if ends_at <= hold.ends_at:
-                return Refusal("hold-not-longer", "ends_at", hold.ends_at.isoformat())
-            if ends_at > hold.started_at + timedelta(hours=command.longest_hold_hours):
-                return Refusal("hold-too-long", "ends_at", f"{command.longest_hold_hours} hours at most")
-            return [ev.HoldExtended(parcel.id, stay, ends_at)]
-        case cmd.PauseHold(why=why):
-            if hold.paused_at is not None:
-                return Refusal("hold-paused", "parcel", parcel.id)
-            return [ev.HoldPaused(parcel.id, stay, why)]
-        case cmd.ResumeHold():
-            if hold.paused_at is None:
-                return Refusal("hold-not-paused", "parcel", parcel.id)
-            return [ev.HoldResumed(parcel.id, stay, resumed(hold, command.at).ends_at)]
-        case cmd.LapseHold():
-            if hold.paused_at is not None:
-                return Refusal("hold-paused", "parcel", parcel.id)
-            if hold.ends_at > command.at:
-                return Refusal("hold-running", "at", hold.ends_at.isoformat())
-            return [ev.HoldLapsed(parcel.id, stay)]
-        case _:
-            assert_never(command)
+    stay = waiting_at(parcel, command.point)
+    if isinstance(stay, Refusal):
+        return stay
+    if stay.recall is not None:
+        return Refusal("already-recalled", "parcel", parcel.id)
+    return [ev.RecallOrdered(parcel.id, stay.key, stay.point, command.reason)]
 
 
 def _record_notice(command: cmd.RecordNotice, parcel: Parcel, world: World) -> Decision:
@@ -227,21 +198,18 @@ def _record_notice(command: cmd.RecordNotice, parcel: Parcel, world: World) -> D
             [*told, *opened_case(parcel, ev.CaseKind.NOTICE_BOUNCED, command.channel)] if command.last_channel else told
         )
     told = [ev.NoticeGiven(parcel.id, command.notice, command.channel, command.stay)]
-    match stage_of(parcel):
-        case Deposited(stay=stay, point=point) if command.notice is ev.NoticeKind.READY and command.stay == stay:
-            if command.point != point:
-                return Refusal("point-not-named", "point", point)
-            return [*told, *_started(parcel, stay, world.rooms[point], command.at)]
-        case _:
-            return told
+    stay = parcel.stay(command.stay) if command.stay and command.notice is ev.NoticeKind.READY else None
+    if stay is None or not stay.is_open or stay.hold or stay.recall or is_drop_off(parcel, stay):
+        return told
+    if command.point != stay.point:
+        return Refusal("point-not-named", "point", stay.point)
+    return [*told, *_started(parcel, stay, world.rooms[stay.point], command.at)]
 
 
-def _started(parcel: Parcel, stay: StayKey, room: Room | None, now: Instant) -> list[ev.AnyEvent]:
+def _started(parcel: Parcel, stay: Stay, room: Room | None, now: Instant) -> Iterable[ev.AnyEvent]:
     assert room is not None, "a stay is at a known point"
-    started: list[ev.AnyEvent] = [ev.HoldStarted(parcel.id, stay, hold_end(room.hold, now, room.calendar))]
-    if room.lost_at is not None:
-        started.append(ev.HoldPaused(parcel.id, stay, "no contact"))
-    return started
+    yield ev.HoldStarted(parcel.id, stay.key, hold_end(room.hold, now, room.calendar))
+    yield from clock_at_start(parcel, stay, room)
 
 
 def _settle(command: cmd.SettleCase, parcel: Parcel) -> Decision:
@@ -251,12 +219,10 @@ def _settle(command: cmd.SettleCase, parcel: Parcel) -> Decision:
     return Refusal("case-unknown", "case", command.case)
 
 
-def opened_case(parcel: Parcel, what: ev.CaseKind, detail: str = "") -> list[ev.AnyEvent]:
-    """The opening of a case about a parcel, unless one of its kind is open already."""
-    if what.value in parcel.cases:
-        return []
-    case = CaseId(derived_id(f"case:{what}:{parcel.id}:{parcel.version}", lane_of(parcel.id)))
-    return [ev.CaseOpened(parcel.id, case, what, detail)]
+def _check_still_wanted(parcel: Parcel) -> Refusal | None:
+    if refused := _check_not_ended(parcel):
+        return refused
+    return Refusal("already-cancelled", "parcel", parcel.id) if parcel.cancelled_at is not None else None
 
 
 def _check_not_ended(parcel: Parcel) -> Refusal | None:
@@ -265,5 +231,4 @@ def _check_not_ended(parcel: Parcel) -> Refusal | None:
 
 
 def _check_out_of_custody(parcel: Parcel) -> Refusal | None:
-    inside = isinstance(stage_of(parcel), Deposited | Held | Lapsed | DroppedOff | Recalled)
-    return Refusal("parcel-in-custody", "parcel", parcel.id) if inside else None
+    return Refusal("parcel-in-custody", "parcel", parcel.id) if current_stay(parcel) else None

@@ -86,6 +86,7 @@ class ParcelAnnounced(ParcelEvent, frozen=True, tag="parcel-announced"):
     weight_grams: int
     recipient: ContactId | None = None
     consignment: ConsignmentId | None = None
+    destination: PointId | None = None
 
 
 class RoomReserved(ParcelEvent, frozen=True, tag="room-reserved"):
@@ -114,7 +115,7 @@ class ParcelRedirected(ParcelEvent, frozen=True, tag="parcel-redirected"):
 
 
 class ParcelDeposited(ParcelEvent, frozen=True, tag="parcel-deposited"):
-    """A stay began."""
+    """A stay began; ``shared`` when the parcel lies beside another one and takes up no room of its own."""
 
     stay: StayKey
     point: PointId
@@ -122,6 +123,7 @@ class ParcelDeposited(ParcelEvent, frozen=True, tag="parcel-deposited"):
     room_class: RoomClass
     by: By
     evidence: Evidence
+    shared: bool = False
 
 
 class ParcelWithdrawn(ParcelEvent, frozen=True, tag="parcel-withdrawn"):
@@ -150,17 +152,18 @@ class HoldExtended(ParcelEvent, frozen=True, tag="hold-extended"):
 
 
 class HoldPaused(ParcelEvent, frozen=True, tag="hold-paused"):
-    """The clock of the hold stopped, because the door may not open."""
+    """A reason for the hold's clock to stand began: the source is not heard from, or the door may not open."""
 
     stay: StayKey
     why: str
 
 
 class HoldResumed(ParcelEvent, frozen=True, tag="hold-resumed"):
-    """The clock of the hold runs again; the end moved later by the time that did not count."""
+    """A reason for the hold's clock to stand ended; with the last one the end moved later by the time that it stood."""
 
     stay: StayKey
     ends_at: Instant
+    why: str
 
 
 class HoldLapsed(ParcelEvent, frozen=True, tag="hold-lapsed"):
@@ -276,8 +279,32 @@ class ContactRegained(PointEvent, frozen=True, tag="contact-regained"):
     source: SourceId
 
 
+class StrayDeposited(PointEvent, frozen=True, tag="stray-deposited"):
+    """A parcel that nobody has announced was put behind a door; ``parcel_named`` is what the source calls it."""
+
+    stay: StayKey
+    parcel_named: ParcelId
+    door: int
+    room_class: RoomClass
+    by: By
+    shared: bool = False
+
+
+class StrayWithdrawn(PointEvent, frozen=True, tag="stray-withdrawn"):
+    """A parcel that nobody has announced was taken out again."""
+
+    stay: StayKey
+    by: By
+
+
+class StrayClaimed(PointEvent, frozen=True, tag="stray-claimed"):
+    """A parcel that lay behind a door unannounced was announced at last; its stay goes on as that parcel's."""
+
+    stay: StayKey
+
+
 class PointCaseOpened(PointEvent, frozen=True, tag="point-case-opened"):
-    """A surprise about a point or its source waits for a person or a rule."""
+    """A surprise about a point or its source waits to be settled; ``detail`` names the door, parcel or channel."""
 
     case: CaseId
     what: CaseKind
@@ -337,6 +364,9 @@ AnyPointEvent = (
     | ConditionChanged
     | ContactLost
     | ContactRegained
+    | StrayDeposited
+    | StrayWithdrawn
+    | StrayClaimed
     | PointCaseOpened
     | PointCaseSettled
     | ForkFound

@@ -3,11 +3,16 @@
 A fact is never refused for what it says. Kinds that this version does not know are kept as they came.
 """
 
+from typing import Final
+
 import msgspec
 
 from restante.core.bank import Condition, RoomClass
-from restante.core.ids import ParcelId, StayKey
+from restante.core.ids import ParcelId, StayKey, is_laned_id
 from restante.core.stay import By, Evidence
+
+MAX_STAYS_NAMED: Final = 64
+"""How many stays of one fact are read: a shelf place holds fewer, and a forged fact shall not load every row."""
 
 
 class Fact(msgspec.Struct, frozen=True, tag_field="kind"):
@@ -15,7 +20,11 @@ class Fact(msgspec.Struct, frozen=True, tag_field="kind"):
 
 
 class ParcelPutIn(Fact, frozen=True, tag="parcel-put-in"):
-    """A parcel was put behind a door and the door shut. ``larger``: a larger compartment than needed was taken."""
+    """A parcel was put behind a door and the door shut.
+
+    ``larger``: a larger compartment than needed was taken. ``shared``: it lies beside another parcel of the same
+    recipient, so it takes up no room of its own.
+    """
 
     parcel: ParcelId
     grant: str
@@ -24,6 +33,7 @@ class ParcelPutIn(Fact, frozen=True, tag="parcel-put-in"):
     by: By
     evidence: Evidence
     larger: bool = False
+    shared: bool = False
 
 
 class ParcelTakenOut(Fact, frozen=True, tag="parcel-taken-out"):
@@ -150,11 +160,11 @@ AnyFact = Known | Unknown
 
 
 def named_parcels(fact: AnyFact) -> frozenset[ParcelId]:
-    """The parcels a fact speaks of."""
+    """The parcels a fact speaks of whose rows may exist: a name that is no id of ours has no row to load."""
     match fact:
         case ParcelPutIn() | ParcelTakenOut() | DepositDeclined() | StayInherited():
-            return frozenset((fact.parcel,))
+            return frozenset((fact.parcel,) if is_laned_id(fact.parcel) else ())
         case ConditionSeen():
-            return frozenset(parcel for parcel, _ in fact.stays)
+            return frozenset(parcel for parcel, _ in fact.stays[:MAX_STAYS_NAMED] if is_laned_id(parcel))
         case _:
             return frozenset()

@@ -42,7 +42,8 @@ class StayKey(msgspec.Struct, frozen=True, order=True, array_like=True):
 
 def laned_id(born: Instant, chance: bytes, lane: Lane) -> str:
     """Compose an id from its instant of birth, eight random bytes and its lane."""
-    assert len(chance) == 8 and 0 <= lane < MAX_LANES
+    assert len(chance) == 8
+    assert 0 <= lane < MAX_LANES
     bits = int.from_bytes(chance, "big")
     high = (millis(born) & 0xFFFFFFFFFFFF) << 16 | 0x8000 | bits & 0xFFF
     low = 0x2 << 62 | ((bits >> 12) & 0x3FFFFFFFFFFF) << 16 | lane

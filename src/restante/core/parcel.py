@@ -1,19 +1,26 @@
 """A parcel: what is intended for it, where it has stayed, and the stage that follows from both.
 
-Theory of operation. A parcel carries an *intention* (promise, cancellation, release) that commands change, and a set of
-*stays* that facts open and close. Its stage is not stored but follows from the two by ``stage_of``. Because stays are
-keyed by the journal entry that told of them and each fact touches one stay only, facts from different sources may
-arrive in any order and lead to the same stage.
+Theory of operation. A parcel carries an *intention* (promise, destination, cancellation, release) that commands
+change, and a set of *stays* that facts open and close. Its stage is not stored but follows from both by ``stage_of``.
+Because stays are keyed by the journal entry that told of them and each fact touches one stay only, facts from different
+sources may arrive in any order and lead to the same stage.
+
+What came first is asked of a clock only when nothing better is known. Within one source the journal's own numbers tell.
+Between sources: a parcel that somebody collected is collected, whatever the clocks of other sources say, and of two
+places that both claim to hold it, the one it was bound for counts. Only when neither was is the later wall time
+believed, which decides no more than what is shown until the case that is open about it has been settled.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
 from restante.core.bank import RoomClass
-from restante.core.ids import CaseId, ConsignmentId, ContactId, OrgId, ParcelId, PointId, StayKey
+from restante.core.ids import CaseId, ConsignmentId, ContactId, OrgId, ParcelId, PointId, SourceId, StayKey
+from restante.core.refusals import Refusal
 from restante.core.reservation import Promise
-from restante.core.stay import By, Hold, RecallReason, Stay
+from restante.core.stay import By, Hold, RecallReason, Stay, Withdrawal
 from restante.core.time import Instant
 
 
@@ -58,7 +65,7 @@ class Lapsed(msgspec.Struct, frozen=True, tag="lapsed"):
 
 
 class DroppedOff(msgspec.Struct, frozen=True, tag="dropped-off"):
-    """Behind a door, put in by the sender, waiting for a courier."""
+    """Behind a door, put in by the sender, waiting for a courier to take it further."""
 
     stay: StayKey
     point: PointId
@@ -73,7 +80,7 @@ class Recalled(msgspec.Struct, frozen=True, tag="recalled"):
 
 
 class WithCourier(msgspec.Struct, frozen=True, tag="with-courier"):
-    """Taken out by a courier or by staff, and not ended."""
+    """Taken out by a courier, staff or a technician, and not ended."""
 
     since: Instant
 
@@ -113,7 +120,11 @@ Stage = (
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """One item in the network's care. ``version`` counts its events; ``cases`` are the open ones, by kind."""
+    """One item in the network's care.
+
+    ``destination`` is where a drop-off goes on to, if that is a point of the network; ``bound_for`` is the point at
+    which room was promised last. ``version`` counts its events; ``cases`` are the open ones, by kind.
+    """
 
     id: ParcelId
     org: OrgId
@@ -131,6 +142,8 @@ class Parcel(msgspec.Struct, frozen=True):
     released_at: Instant | None = None
     cases: dict[str, CaseId] = {}
     version: int = 0
+    destination: PointId | None = None
+    bound_for: PointId | None = None
 
     def stay(self, key: StayKey) -> Stay | None:
         """The stay with this key."""
@@ -138,16 +151,54 @@ class Parcel(msgspec.Struct, frozen=True):
 
 
 def current_stay(parcel: Parcel) -> Stay | None:
-    """The open stay that tells where the parcel is: the one put in last."""
-    return max((stay for stay in parcel.stays if stay.is_open), key=_put_in, default=None)
+    """The open stay that tells where the parcel is: where it was bound for, else the one put in last."""
+    found = [stay for stay in parcel.stays if stay.withdrawn is None]
+    if len(found) < 2:
+        return found[0] if found else None
+    return max(found, key=lambda stay: (stay.point == parcel.bound_for, stay.deposited_at, stay.key))
+
+
+def open_stay(parcel: Parcel, point: PointId) -> Stay | None:
+    """The open stay at a point: the newest by that source's own count."""
+    return max((stay for stay in parcel.stays if stay.is_open and stay.point == point), key=_key, default=None)
+
+
+def waiting_at(parcel: Parcel, point: PointId) -> Stay | Refusal:
+    """The open stay at a point. Refusals: ``point-not-named``, ``parcel-not-waiting``."""
+    if (stay := open_stay(parcel, point)) is not None:
+        return stay
+    if (elsewhere := current_stay(parcel)) is not None:
+        return Refusal("point-not-named", "point", elsewhere.point)
+    return Refusal("parcel-not-waiting", "parcel", parcel.id)
+
+
+def is_drop_off(parcel: Parcel, stay: Stay) -> bool:
+    """Whether a stay waits for a courier to take the parcel further, not for its recipient."""
+    return parcel.direction is Direction.DROP_OFF and stay.by is By.SENDER and stay.point != parcel.destination
+
+
+def leg_of(parcel: Parcel) -> Direction:
+    """What the parcel's next deposit is: a drop-off until a courier or staff have taken it from its sender's stay."""
+    if parcel.direction is Direction.DELIVERY:
+        return Direction.DELIVERY
+    under_way = any(stay.by is not By.SENDER or _carried_on(stay) for stay in parcel.stays)
+    return Direction.DELIVERY if under_way else Direction.DROP_OFF
+
+
+def _carried_on(stay: Stay) -> bool:
+    return stay.withdrawn is not None and stay.withdrawn.by is not By.SENDER
 
 
 def stage_of(parcel: Parcel) -> Stage:
     """The stage that follows from what is intended and from every stay known."""
+    if not parcel.stays:
+        return _stage_never_in(parcel)
     if (stay := current_stay(parcel)) is not None:
         return _stage_behind_door(parcel, stay)
-    if parcel.stays:
-        return _stage_taken_out(parcel)
+    return _stage_taken_out(parcel)
+
+
+def _stage_never_in(parcel: Parcel) -> Stage:
     if parcel.cancelled_at is not None:
         return Cancelled(parcel.cancelled_at)
     if parcel.released_at is not None:
@@ -158,7 +209,7 @@ def stage_of(parcel: Parcel) -> Stage:
 def _stage_behind_door(parcel: Parcel, stay: Stay) -> Stage:
     if stay.recall is not None:
         return Recalled(stay.key, stay.point, stay.recall)
-    if parcel.direction is Direction.DROP_OFF and stay.by is By.SENDER:
+    if is_drop_off(parcel, stay):
         return DroppedOff(stay.key, stay.point)
     if stay.hold is None:
         return Deposited(stay.key, stay.point)
@@ -168,21 +219,43 @@ def _stage_behind_door(parcel: Parcel, stay: Stay) -> Stage:
 
 
 def _stage_taken_out(parcel: Parcel) -> Stage:
-    ends = [(stay.withdrawn.at, stay.key, stay.withdrawn) for stay in parcel.stays if stay.withdrawn]
-    last = max(ends)[2]
-    if last.by in (By.RECIPIENT, By.NOMINEE):
-        return Collected(last.at, last.by)
+    if (collected := collection_of(parcel)) is not None:
+        return Collected(collected.at, collected.by)
+    carried = [ended for ended in _last_withdrawals(parcel) if ended.by is not By.SENDER]
+    if not carried:
+        return _stage_never_in(parcel)
     if parcel.released_at is not None:
         return Released(parcel.released_at)
-    if parcel.cancelled_at is not None:
-        return WithCourier(last.at)
-    return Promised(parcel.promise) if parcel.promise else WithCourier(last.at)
+    if parcel.promise is not None:
+        return Promised(parcel.promise)
+    return WithCourier(max(ended.at for ended in carried))
 
 
-def _put_in(stay: Stay) -> tuple[Instant, StayKey]:
-    return stay.deposited_at, stay.key
+def collection_of(parcel: Parcel) -> Withdrawal | None:
+    """The withdrawal that put the parcel into its recipient's hands, by the last word of each source."""
+    into_hands = (ended for ended in _last_withdrawals(parcel) if ended.by in (By.RECIPIENT, By.NOMINEE))
+    return max(into_hands, key=lambda ended: (ended.at, ended.by), default=None)
+
+
+def _last_withdrawals(parcel: Parcel) -> Iterable[Withdrawal]:
+    """How the last closed stay at each source ended."""
+    last: dict[SourceId, Stay] = {}
+    for stay in parcel.stays:
+        before = last.get(stay.key.source)
+        if stay.withdrawn is not None and (before is None or before.key < stay.key):
+            last[stay.key.source] = stay
+    return (stay.withdrawn for stay in last.values() if stay.withdrawn is not None)
+
+
+def _key(stay: Stay) -> StayKey:
+    return stay.key
 
 
 def is_ended(stage: Stage) -> bool:
     """Whether a stage is terminal: no command changes it, though a fact may still surprise."""
     return isinstance(stage, Collected | Cancelled | Released)
+
+
+def is_over(parcel: Parcel) -> bool:
+    """Whether nothing more was to be put in: called off, released, or in its recipient's hands."""
+    return parcel.cancelled_at is not None or parcel.released_at is not None or collection_of(parcel) is not None

@@ -10,7 +10,8 @@ from restante.core.bank import BankModule, Point, PointStatus
 from restante.core.custody import Decision
 from restante.core.ids import CaseId, derived_id, lane_of
 from restante.core.refusals import Refusal
-from restante.core.world import World
+from restante.core.reservation import Room
+from restante.core.world import World, case_key
 
 
 def decide_point(command: cmd.PointCommand, world: World) -> Decision:
@@ -19,6 +20,8 @@ def decide_point(command: cmd.PointCommand, world: World) -> Decision:
         definition = command.definition
         if world.points[definition.id] is not None:
             return Refusal("point-exists", "id", definition.id)
+        if definition.source is not None:
+            return Refusal("source-exists", "source", definition.source.id)
         return [ev.PointProvisioned(definition.id, definition)]
     point = world.points[command.point]
     if point is None:
@@ -59,8 +62,12 @@ def _clash(modules: Iterable[BankModule]) -> str:
     return ", ".join([*twice, *(f"door {door}" for door, count in doors.items() if count > 1)])
 
 
-def decide_source(command: cmd.NoteContact | cmd.ReportFork | cmd.StartEpoch, world: World) -> Decision:
-    """Decide one command about a source's session."""
+def decide_source(
+    command: cmd.NoteContact | cmd.ReportFork | cmd.StartEpoch | cmd.SettlePointCase, world: World
+) -> Decision:
+    """Decide one command about a source's session, or about a case that its facts opened."""
+    if isinstance(command, cmd.SettlePointCase):
+        return _settle(command, world)
     head, room = world.sources[command.source], world.rooms[command.point]
     if head is None or head.point != command.point or room is None:
         return Refusal("source-unknown", "source", command.source)
@@ -75,11 +82,28 @@ def decide_source(command: cmd.NoteContact | cmd.ReportFork | cmd.StartEpoch, wo
             case = CaseId(derived_id(f"fork:{command.source}:{epoch}:{seq}", lane_of(command.point)))
             return [
                 ev.ForkFound(command.point, command.source, epoch, seq),
-                ev.PointCaseOpened(command.point, case, ev.CaseKind.FORKED, f"{epoch}/{seq}"),
+                ev.PointCaseOpened(command.point, case, ev.CaseKind.FORKED, command.source),
             ]
         case cmd.StartEpoch(epoch=epoch):
             if epoch <= head.epoch:
                 return Refusal("epoch-not-later", "epoch", str(head.epoch))
-            return [ev.EpochStarted(command.point, command.source, epoch)]
+            return [ev.EpochStarted(command.point, command.source, epoch), *_fork_settled(command, room)]
         case _:
             assert_never(command)
+
+
+def _fork_settled(command: cmd.StartEpoch, room: Room) -> Iterable[ev.AnyEvent]:
+    case = room.cases.get(case_key(ev.CaseKind.FORKED, command.source))
+    if case is not None:
+        yield ev.PointCaseSettled(command.point, case, ev.CaseKind.FORKED, "a new epoch began")
+
+
+def _settle(command: cmd.SettlePointCase, world: World) -> Decision:
+    room = world.rooms[command.point]
+    if room is None:
+        return Refusal("point-unknown", "point", command.point)
+    for key, case in room.cases.items():
+        if case == command.case:
+            what = ev.CaseKind(key.partition(":")[0])
+            return [ev.PointCaseSettled(command.point, case, what, command.how)]
+    return Refusal("case-unknown", "case", command.case)

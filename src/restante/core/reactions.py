@@ -4,7 +4,7 @@ import msgspec
 
 from restante.core import events as ev
 from restante.core.ids import ParcelId, PointId, SourceId, StayKey
-from restante.core.parcel import Deposited, Direction, Parcel, stage_of
+from restante.core.parcel import Direction, Parcel, is_drop_off, is_over, leg_of
 from restante.core.stay import By, RecallReason
 
 
@@ -13,7 +13,7 @@ class Task(msgspec.Struct, frozen=True, tag_field="task"):
 
 
 class IssueCode(Task, frozen=True, tag="issue-code"):
-    """Make the code that will open the door at this point, for the recipient of a delivery or the sender of a drop-off."""
+    """Make the code that opens a door at this point: for a delivery's recipient or a drop-off's sender."""
 
     parcel: ParcelId
     point: PointId
@@ -43,14 +43,21 @@ class GiveBackRoom(Task, frozen=True, tag="give-back-room"):
     point: PointId
 
 
+class ReserveOnward(Task, frozen=True, tag="reserve-onward"):
+    """Promise a drop-off room at its destination: a courier has it, and its way on is a delivery."""
+
+    parcel: ParcelId
+    point: PointId
+
+
 class StopClocks(Task, frozen=True, tag="stop-clocks"):
-    """Pause the hold of every open stay at a point."""
+    """Pause the hold of every open stay at a point, for the reason ``NO_CONTACT``."""
 
     point: PointId
 
 
 class StartClocks(Task, frozen=True, tag="start-clocks"):
-    """Let the holds at a point run again."""
+    """Take the reason ``NO_CONTACT`` away from the holds at a point."""
 
     point: PointId
 
@@ -62,7 +69,9 @@ class RefreshManifest(Task, frozen=True, tag="refresh-manifest"):
     source: SourceId | None = None
 
 
-AnyTask = IssueCode | SendNotice | OrderRecall | GiveBackRoom | StopClocks | StartClocks | RefreshManifest
+AnyTask = (
+    IssueCode | SendNotice | OrderRecall | GiveBackRoom | ReserveOnward | StopClocks | StartClocks | RefreshManifest
+)
 
 
 def react(event: ev.AnyEvent, parcel: Parcel | None) -> list[AnyTask]:
@@ -87,8 +96,8 @@ def _react_to_parcel(event: ev.AnyParcelEvent, parcel: Parcel) -> list[AnyTask]:
             return [RefreshManifest(promise.point)]
         case ev.ParcelDeposited():
             return _react_to_deposit(event, parcel)
-        case ev.ParcelWithdrawn(by=By.RECIPIENT | By.NOMINEE):
-            return [SendNotice(parcel.id, ev.NoticeKind.RECEIPT, event.point, event.stay)]
+        case ev.ParcelWithdrawn():
+            return _react_to_withdrawal(event, parcel)
         case ev.HoldExtended(stay=stay):
             return [SendNotice(parcel.id, ev.NoticeKind.EXTENDED, stay=stay)]
         case ev.HoldLapsed(stay=stay):
@@ -109,11 +118,26 @@ def _react_to_deposit(event: ev.ParcelDeposited, parcel: Parcel) -> list[AnyTask
     tasks: list[AnyTask] = [RefreshManifest(event.point)]
     if parcel.promise is not None and parcel.promise.point != event.point:
         tasks.append(GiveBackRoom(parcel.id, parcel.promise.point))
+    stay = parcel.stay(event.stay)
+    assert stay is not None
     if parcel.cancelled_at is not None:
         tasks.append(OrderRecall(parcel.id, event.point, RecallReason.CANCELLED))
-    elif isinstance(stage_of(parcel), Deposited) and parcel.direction is Direction.DELIVERY:
+    elif not is_over(parcel) and not is_drop_off(parcel, stay):
         tasks.append(SendNotice(parcel.id, ev.NoticeKind.READY, event.point, event.stay))
     return tasks
+
+
+def _react_to_withdrawal(event: ev.ParcelWithdrawn, parcel: Parcel) -> list[AnyTask]:
+    if event.by in (By.RECIPIENT, By.NOMINEE):
+        receipt = SendNotice(parcel.id, ev.NoticeKind.RECEIPT, event.point, event.stay)
+        left = parcel.promise
+        return [receipt, GiveBackRoom(parcel.id, left.point)] if left is not None else [receipt]
+    stay = parcel.stay(event.stay)
+    assert stay is not None
+    goes_on = is_drop_off(parcel, stay) and leg_of(parcel) is Direction.DELIVERY
+    if goes_on and parcel.destination is not None and parcel.promise is None and not is_over(parcel):
+        return [ReserveOnward(parcel.id, parcel.destination)]
+    return []
 
 
 def _point_of(parcel: Parcel, key: StayKey) -> PointId:

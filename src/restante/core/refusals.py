@@ -82,7 +82,7 @@ CODES: dict[str, str] = {
     "code-wrong": "The code does not open a door here.",
     "code-locked": "Code entry is closed for a while after too many wrong codes.",
     # enrolment and certificates
-    "invitation-malformed": "An invitation is the hub's address, the authority's fingerprint and a code, joined with '#'.",
+    "invitation-malformed": "An invitation is the hub's address, its authority's fingerprint and a code, '#' between.",
     "enrolment-malformed": "The message is not one of the enrolment exchange, or it is too long.",
     "enrolment-code-wrong": "The enrolment code is not known here.",
     "enrolment-code-expired": "The enrolment code is past its end; ask for a new one.",

@@ -6,18 +6,23 @@ one of them. It is enough to look at the groups that are closed upwards (a deman
 because adding the demands whose compartments are already counted only makes the condition sharper.
 
 Room is promised for whole UTC days. Compartments in use count on every day, since nobody knows when they are emptied.
+
+The counters only ever move by what an event names, by the same amount there and back, so they are exact again after any
+sequence of deposits, faults, repairs and withdrawals, whatever a source claims about its own doors in between: every
+open stay counts once, in ``in_use``, in its door's ``Faulty`` or in ``beside``.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from itertools import combinations
+from itertools import pairwise
 
 import msgspec
 
-from restante.core.bank import Compartment, PointStatus, RoomClass, serves
-from restante.core.ids import OrgId, PointId, SourceId
+from restante.core.bank import Compartment, Condition, PointStatus, RoomClass, parts, serves
+from restante.core.ids import CaseId, OrgId, ParcelId, PointId, SourceId, StayKey
 from restante.core.refusals import Refusal
+from restante.core.stay import By
 from restante.core.time import Calendar, HoldRule, Instant, day_of
 
 MAX_WINDOW_DAYS = 14
@@ -58,10 +63,25 @@ class Faulty(msgspec.Struct, frozen=True):
     room_class: RoomClass
     capacity: int
     stays: int = 0
+    condition: Condition = Condition.UNKNOWN
+
+
+class Stray(msgspec.Struct, frozen=True):
+    """A parcel behind a door that the hub was told of by nobody but its source."""
+
+    parcel: ParcelId
+    door: int
+    room_class: RoomClass
+    by: By
+    shared: bool = False
 
 
 class Room(msgspec.Struct, frozen=True):
-    """What must be known of a point to promise room there; all counts are by class of compartment or of demand."""
+    """What must be known of a point to promise room there; counts are by class of compartment or of demand.
+
+    ``beside`` counts, by door, parcels that lie with another one of the same recipient and take up no room of their
+    own; ``strays`` are open stays of unannounced parcels, by stay; ``cases`` are the open ones, by kind and subject.
+    """
 
     point: PointId
     status: PointStatus
@@ -74,6 +94,9 @@ class Room(msgspec.Struct, frozen=True):
     faulty: dict[str, Faulty] = {}
     lost_at: Instant | None = None
     version: int = 0
+    beside: dict[str, int] = {}
+    strays: dict[str, Stray] = {}
+    cases: dict[str, CaseId] = {}
 
     def free(self) -> Counter[RoomClass]:
         """Compartments in order and empty, by class."""
@@ -83,27 +106,74 @@ class Room(msgspec.Struct, frozen=True):
 
 
 def is_feasible(supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int]) -> bool:
-    """Whether every demand finds a compartment of its own (Hall's condition over the up-sets of the demands present)."""
-    live = [demand for demand, count in demands.items() if count > 0]
-    return all(_holds(group, supply, demands) for group in _up_sets(live))
+    """Whether every demand finds a compartment of its own: Hall's condition over the up-sets of the demands present.
+
+    The up-sets of sizes and needs grow exponentially with the number of needs, so they are not listed. A flow from
+    demands to supplies exists exactly when the condition holds (max-flow min-cut), and is found class by class: each
+    demand takes what suits it least wastefully, and where that is used up, those who sit there move on if they can.
+    """
+    if all(supply.get(demand, 0) >= count for demand, count in demands.items()):
+        return True
+    free = {name: count for name, count in sorted(supply.items(), key=_worth) if count > 0}
+    seated: dict[RoomClass, dict[RoomClass, int]] = {name: {} for name in free}
+    for demand, count in sorted(demands.items(), key=_worth, reverse=True):
+        short = count
+        while short > 0:
+            path = _path(demand, free, seated)
+            if path is None:
+                return False
+            short -= _seat(path, short, free, seated)
+    return True
 
 
-def _up_sets(demands: list[RoomClass]) -> Iterable[frozenset[RoomClass]]:
-    """Every up-set of the demands present, once: the union of what lies above any few of them."""
-    above = {low: frozenset(high for high in demands if serves(high, low)) for low in demands}
-    seen = set[frozenset[RoomClass]]()
-    for size in range(1, len(demands) + 1):
-        for few in combinations(demands, size):
-            group = frozenset().union(*(above[one] for one in few))
-            if group not in seen:
-                seen.add(group)
-                yield group
+def _worth(counted: tuple[RoomClass, int]) -> tuple[int, int]:
+    size, abilities = parts(counted[0])
+    return len(abilities), size
 
 
-def _holds(group: frozenset[RoomClass], supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int]) -> bool:
-    wanted = sum(demands[demand] for demand in group)
-    usable = sum(count for name, count in supply.items() if any(serves(name, demand) for demand in group))
-    return wanted <= usable
+_Path = list[tuple[RoomClass, RoomClass]]
+_Seated = dict[RoomClass, dict[RoomClass, int]]
+
+
+def _path(demand: RoomClass, free: Mapping[RoomClass, int], seated: _Seated) -> _Path | None:
+    """Moves that make room for one more ``demand``, as (who, into which class); the last class has room left."""
+    came_by: dict[RoomClass, tuple[RoomClass, RoomClass | None]] = {
+        name: (demand, None) for name in free if serves(name, demand)
+    }
+    queue = list(came_by)
+    for name in queue:
+        if free[name]:
+            return _traced(name, came_by)
+        for mover in seated[name]:
+            for other in free:
+                if other not in came_by and serves(other, mover):
+                    came_by[other] = (mover, name)
+                    queue.append(other)
+    return None
+
+
+def _traced(end: RoomClass, came_by: Mapping[RoomClass, tuple[RoomClass, RoomClass | None]]) -> _Path:
+    path: _Path = []
+    name: RoomClass | None = end
+    while name is not None:
+        mover, before = came_by[name]
+        path.append((mover, name))
+        name = before
+    return path[::-1]
+
+
+def _seat(path: _Path, wanted: int, free: dict[RoomClass, int], seated: _Seated) -> int:
+    """Carry out the moves of a path for as many as can go along it, and tell how many could."""
+    leaving = [(left, mover) for (_, left), (mover, _) in pairwise(path)]
+    many = min([wanted, free[path[-1][1]], *(seated[left][mover] for left, mover in leaving)])
+    for left, mover in leaving:
+        seated[left][mover] -= many
+        if not seated[left][mover]:
+            del seated[left][mover]
+    for mover, into in path:
+        seated[into][mover] = seated[into].get(mover, 0) + many
+    free[path[-1][1]] -= many
+    return many
 
 
 def check_promise(room: Room, promise: Promise, now: Instant) -> Refusal | None:
@@ -131,7 +201,7 @@ def _check_window(window: Window, now: Instant) -> Refusal | None:
 
 def _check_room(room: Room, promise: Promise) -> Refusal | None:
     wanted = promise.room_class
-    if not any(serves(RoomClass(name), wanted) for name in room.supply):
+    if not any(count > 0 and serves(RoomClass(name), wanted) for name, count in _installed(room).items()):
         return Refusal("never-fits", "room_class", wanted)
     free = room.free()
     for day in promise.window.days():
@@ -140,6 +210,14 @@ def _check_room(room: Room, promise: Promise) -> Refusal | None:
         if not is_feasible(free, demands):
             return Refusal("no-room", "room_class", f"{wanted} on day {day}")
     return None
+
+
+def _installed(room: Room) -> Mapping[str, int]:
+    """What stands at the point by class, in order or not: a jam today does not mean that a parcel never fits."""
+    installed = Counter(room.supply)
+    for compartment in room.faulty.values():
+        installed[compartment.room_class] += compartment.capacity
+    return installed
 
 
 def room_left(room: Room, wanted: RoomClass, day: int) -> int:
@@ -163,13 +241,39 @@ def with_promise(room: Room, promise: Promise, step: int) -> Room:
     return msgspec.structs.replace(room, promised={day: counts for day, counts in promised.items() if counts})
 
 
-def with_stay(room: Room, door: int, room_class: RoomClass, step: int) -> Room:
-    """The room with one parcel more (``step`` 1) or fewer (-1) behind ``door``."""
+def with_deposit(room: Room, door: int, room_class: RoomClass, *, shared: bool = False) -> Room:
+    """The room with one parcel more behind ``door``; ``shared`` when it lies beside another and takes up no room."""
+    if shared:
+        return msgspec.structs.replace(room, beside=_moved(room.beside, str(door), 1))
+    return _with_stay(room, door, room_class, 1)
+
+
+def with_withdrawal(room: Room, door: int, room_class: RoomClass) -> Room:
+    """The room with one parcel fewer behind ``door``; the last one to go gives its room back, whoever came first."""
+    if room.beside.get(str(door)):
+        return msgspec.structs.replace(room, beside=_moved(room.beside, str(door), -1))
+    return _with_stay(room, door, room_class, -1)
+
+
+def _with_stay(room: Room, door: int, room_class: RoomClass, step: int) -> Room:
     broken = room.faulty.get(str(door))
-    if broken is None:
+    if broken is None or broken.room_class != room_class:
         return msgspec.structs.replace(room, in_use=_moved(room.in_use, room_class, step))
     changed = msgspec.structs.replace(broken, stays=broken.stays + step)
     return msgspec.structs.replace(room, faulty={**room.faulty, str(door): changed})
+
+
+def with_stray(room: Room, key: StayKey, stray: Stray) -> Room:
+    """The room with one unannounced parcel more."""
+    kept = msgspec.structs.replace(room, strays={**room.strays, str(key): stray})
+    return with_deposit(kept, stray.door, stray.room_class, shared=stray.shared)
+
+
+def without_stray(room: Room, key: StayKey) -> Room:
+    """The room with one unannounced parcel fewer."""
+    stray = room.strays[str(key)]
+    left = {name: other for name, other in room.strays.items() if name != str(key)}
+    return with_withdrawal(msgspec.structs.replace(room, strays=left), stray.door, stray.room_class)
 
 
 def with_compartments(room: Room, compartments: Iterable[Compartment]) -> Room:
@@ -182,15 +286,18 @@ def with_compartments(room: Room, compartments: Iterable[Compartment]) -> Room:
 
 
 def with_condition(room: Room, door: int, *, broken: Faulty | None) -> Room:
-    """The room after the compartment behind ``door`` went out of order (``broken`` tells of it) or came back (None)."""
+    """The room after the compartment behind ``door`` went out of order (``broken`` tells of it) or came back (None).
+
+    What was taken out of the counters is what comes back, whatever a second report says about class and capacity.
+    """
     before = room.faulty.get(str(door))
-    if (before is None) == (broken is None):
-        return room
+    if before is not None and broken is not None:
+        worse = msgspec.structs.replace(before, condition=broken.condition)
+        return msgspec.structs.replace(room, faulty={**room.faulty, str(door): worse})
     faulty = {other: value for other, value in room.faulty.items() if other != str(door)}
     if broken is not None:
         return _shifted(room, broken, -1, {**faulty, str(door): broken})
-    assert before is not None
-    return _shifted(room, before, 1, faulty)
+    return _shifted(room, before, 1, faulty) if before is not None else room
 
 
 def _shifted(room: Room, compartment: Faulty, sign: int, faulty: dict[str, Faulty]) -> Room:

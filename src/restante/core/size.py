@@ -44,7 +44,7 @@ def fits(parcel: Dimensions, inside: Dimensions) -> bool:
 def smallest_rank(ladder: Ladder, parcel: Dimensions, weight_grams: int) -> int | Refusal:
     """The lowest rank that takes the parcel.
 
-    Refusals: ``parcel-too-large`` when no class holds its sides, ``parcel-too-heavy`` when those that do cannot carry it.
+    Refusals: ``parcel-too-large`` when no class holds its sides, ``parcel-too-heavy`` when none of those can carry it.
     """
     roomy = [rank for rank, rung in enumerate(ladder.classes) if fits(parcel, rung.inside)]
     if not roomy:

@@ -59,6 +59,15 @@ def millis(at: Instant) -> int:
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
+def believed(wall_time: Instant, received_at: Instant) -> Instant:
+    """When a fact is held to have happened: what its source's clock said, but never later than we heard of it.
+
+    A clock that is behind is believed: no rule gives a person less time because of it, and no rule orders the facts of
+    different sources by their clocks alone.
+    """
+    return min(wall_time, received_at)
+
+
 def day_of(at: Instant) -> int:
     """The UTC day an instant falls in, counted from 1970: the grain in which room is promised."""
     return (at - EPOCH).days
@@ -97,5 +106,7 @@ def _end_of_open_day(days: int, start: Instant, calendar: Calendar) -> Instant:
 
 
 def _local(day: date, minute: int, zone: ZoneInfo) -> Instant:
+    """A local time as an instant: the later one where the clock shows it twice, or jumps over it."""
     day, minute = (day + timedelta(days=1), 0) if minute == DAY_MINUTES else (day, minute)
-    return datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone).astimezone(UTC)
+    clock = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
+    return max(clock.astimezone(UTC), clock.replace(fold=1).astimezone(UTC))

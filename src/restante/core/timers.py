@@ -1,4 +1,4 @@
-"""Which timers a parcel has running: a pure function of the parcel, so that nothing is ever armed twice or forgotten."""
+"""Which timers a parcel has running: a pure function of the parcel, so that none is armed twice or forgotten."""
 
 from datetime import timedelta
 from enum import StrEnum

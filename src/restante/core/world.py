@@ -12,7 +12,18 @@ from restante.core import events as ev
 from restante.core.bank import BankModule, Condition, Point, Source
 from restante.core.ids import ParcelId, PointId, SourceId, StayKey
 from restante.core.parcel import Parcel
-from restante.core.reservation import Faulty, Room, with_compartments, with_condition, with_promise, with_stay
+from restante.core.reservation import (
+    Faulty,
+    Room,
+    Stray,
+    with_compartments,
+    with_condition,
+    with_deposit,
+    with_promise,
+    with_stray,
+    with_withdrawal,
+    without_stray,
+)
 from restante.core.stay import Hold, Stay, Withdrawal, paused, resumed
 from restante.core.time import Instant
 
@@ -62,6 +73,7 @@ def evolve_parcel(parcel: Parcel | None, event: ev.AnyParcelEvent, at: Instant) 
             weight_grams=event.weight_grams,
             recipient=event.recipient,
             consignment=event.consignment,
+            destination=event.destination,
             announced_at=at,
             version=1,
         )
@@ -72,7 +84,7 @@ def evolve_parcel(parcel: Parcel | None, event: ev.AnyParcelEvent, at: Instant) 
 def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
     match event:
         case ev.RoomReserved(promise=promise, number=number):
-            return replace(parcel, promise=promise, promises=number)
+            return replace(parcel, promise=promise, promises=number, bound_for=promise.point)
         case ev.PromiseEnded(promise=promise):
             return replace(parcel, promise=None) if parcel.promise == promise else parcel
         case ev.ParcelCancelled():
@@ -84,7 +96,7 @@ def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
         case ev.CaseSettled(what=what):
             return replace(parcel, cases={kind: case for kind, case in parcel.cases.items() if kind != what.value})
         case ev.ParcelDeposited():
-            return replace(parcel, stays=(*parcel.stays, _opened(event, at)))
+            return replace(parcel, stays=(*parcel.stays, _opened(parcel, event, at)))
         case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
             return replace(parcel, stays=tuple(_reminded(stay, event.stay, at) for stay in parcel.stays))
         case ev.ParcelRedirected() | ev.NoticeGiven() | ev.NoticeBounced() | ev.DepositDeclined() | ev.StayInherited():
@@ -95,8 +107,17 @@ def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
             return replace(parcel, stays=tuple(_evolved_stay(stay, event, at) for stay in parcel.stays))
 
 
-def _opened(event: ev.ParcelDeposited, at: Instant) -> Stay:
-    return Stay(event.stay, event.point, event.door, event.room_class, at, event.by)
+def _opened(parcel: Parcel, event: ev.ParcelDeposited, at: Instant) -> Stay:
+    return Stay(
+        event.stay,
+        event.point,
+        event.door,
+        event.room_class,
+        at,
+        event.by,
+        expected=parcel.bound_for is None or parcel.bound_for == event.point,
+        shared=event.shared,
+    )
 
 
 def _reminded(stay: Stay, key: StayKey | None, at: Instant) -> Stay:
@@ -139,10 +160,10 @@ def _evolved_hold(
     match event:
         case ev.HoldExtended(ends_at=ends_at):
             return replace(hold, ends_at=ends_at, reminded_at=None)
-        case ev.HoldPaused():
-            return paused(hold, at)
-        case ev.HoldResumed():
-            return resumed(hold, at)
+        case ev.HoldPaused(why=why):
+            return paused(hold, why, at)
+        case ev.HoldResumed(why=why):
+            return resumed(hold, why, at)
         case ev.HoldLapsed():
             return replace(hold, lapsed_at=at)
         case _:
@@ -158,10 +179,10 @@ def _count_room(world: World, event: ev.AnyParcelEvent) -> None:
         case ev.PromiseEnded(promise=promise):
             room = _room(world, promise.point)
             world.rooms[promise.point] = with_promise(room, promise, -1)
-        case ev.ParcelDeposited(point=point, door=door, room_class=room_class):
-            world.rooms[point] = with_stay(_room(world, point), door, room_class, 1)
+        case ev.ParcelDeposited(point=point, door=door, room_class=room_class, shared=shared):
+            world.rooms[point] = with_deposit(_room(world, point), door, room_class, shared=shared)
         case ev.ParcelWithdrawn(point=point, door=door, room_class=room_class):
-            world.rooms[point] = with_stay(_room(world, point), door, room_class, -1)
+            world.rooms[point] = with_withdrawal(_room(world, point), door, room_class)
         case _:
             pass
 
@@ -182,10 +203,7 @@ def _apply_to_point(world: World, event: ev.AnyPointEvent, at: Instant) -> None:
             world.rooms[event.point] = with_compartments(_room(world, event.point), module.compartments)
             world.points[event.point] = _extended(_point(world, event.point), module)
         case ev.ConditionChanged():
-            broken = (
-                None if event.condition is Condition.IN_ORDER else Faulty(event.room_class, event.capacity, event.stays)
-            )
-            world.rooms[event.point] = with_condition(_room(world, event.point), event.door, broken=broken)
+            world.rooms[event.point] = _with_condition(_room(world, event.point), event)
         case ev.ContactLost():
             world.rooms[event.point] = replace(_room(world, event.point), lost_at=at)
         case ev.ContactRegained():
@@ -195,10 +213,32 @@ def _apply_to_point(world: World, event: ev.AnyPointEvent, at: Instant) -> None:
         case ev.EpochStarted(source=source, epoch=epoch):
             head = _source(world, source)
             world.sources[source] = replace(head, epoch=epoch, seq=0, hash="", forked_at=None)
-        case ev.PointCaseOpened() | ev.PointCaseSettled():
-            pass
+        case ev.StrayDeposited(stay=stay):
+            stray = Stray(event.parcel_named, event.door, event.room_class, event.by, event.shared)
+            world.rooms[event.point] = with_stray(_room(world, event.point), stay, stray)
+        case ev.StrayWithdrawn(stay=stay) | ev.StrayClaimed(stay=stay):
+            world.rooms[event.point] = without_stray(_room(world, event.point), stay)
+        case ev.PointCaseOpened(case=case, what=what, detail=detail):
+            room = _room(world, event.point)
+            world.rooms[event.point] = replace(room, cases={**room.cases, case_key(what, detail): case})
+        case ev.PointCaseSettled(case=case):
+            room = _room(world, event.point)
+            left = {key: other for key, other in room.cases.items() if other != case}
+            world.rooms[event.point] = replace(room, cases=left)
         case _:
             assert_never(event)
+
+
+def _with_condition(room: Room, event: ev.ConditionChanged) -> Room:
+    if event.condition is Condition.IN_ORDER:
+        return with_condition(room, event.door, broken=None)
+    broken = Faulty(event.room_class, event.capacity, event.stays, event.condition)
+    return with_condition(room, event.door, broken=broken)
+
+
+def case_key(what: ev.CaseKind, detail: str) -> str:
+    """The key of a point's open case in ``Room.cases``: at most one is open for a kind and what it is about."""
+    return f"{what.value}:{detail}"
 
 
 def _room(world: World, point: PointId) -> Room:
