@@ -7,7 +7,7 @@ loads the named rows and the receipts of the commands. The second writes what ch
 commit. Positions in a lane are therefore gapless, in order, and owned by one batch at a time: they are the feed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -128,11 +128,17 @@ class PointView(msgspec.Struct, frozen=True):
     credentials: tuple[Credential, ...]
 
 
-class Changes(msgspec.Struct):
-    """What one batch writes. Rows in ``parcels``, ``rooms``, ``sources``, ``points`` are whole and replace what was there.
+class Signal(msgspec.Struct, frozen=True):
+    """A commit left tasks behind; ``points`` are those whose manifests it changed, None when that is not known."""
 
-    ``promises`` and ``stays`` map a parcel (with its promise number) or a stay key to its row, or to None when it ended.
-    ``timers`` maps (parcel, kind) to the new due time, or None to clear it.
+    points: tuple[PointId, ...] | None = None
+
+
+class Changes(msgspec.Struct):
+    """What one batch writes. Rows in ``parcels``, ``rooms``, ``sources``, ``points`` are whole and replace old ones.
+
+    ``promises`` maps (point, parcel) and ``stays`` a stay's key to its row, or to None when it ended; ``timers`` maps
+    (parcel, kind) to the new due time, or to None to clear it. A parcel's rows change only together with the parcel.
     """
 
     events: list[Recorded] = []
@@ -156,14 +162,25 @@ class Batch(Protocol):
     receipts: Mapping[CommandId, Receipt]
 
     async def commit(self, changes: Changes) -> None:
-        """Write and commit. Faults: ``OutcomeUnknown`` when the answer to the commit was lost, ``StoreDown``."""
+        """Write and commit, once.
+
+        Faults: ``OutcomeUnknown`` when the answer to the commit was lost. With every other one nothing was written:
+        ``StoreDown``, ``LaneStalled``, ``RowsMoved``, ``RowsRefused``.
+        """
 
 
 class Ledger(Protocol):
     """Where the hub's truth is kept."""
 
     def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AbstractAsyncContextManager[Batch]:
-        """Begin a batch over these rows; leaving without a commit rolls it back. Faults: ``StoreDown``, ``LaneStalled``."""
+        """Begin a batch over these rows; leaving without a commit rolls it back.
+
+        A row whose lane does not exist is loaded as None, and ``heads`` lacks that lane. Faults: ``StoreDown``,
+        ``LaneStalled``, ``RowsRefused``.
+        """
+
+    async def ensure_lanes(self, count: int) -> None:
+        """Make the lanes 0 … ``count`` - 1 that are missing."""
 
     async def lane_heads(self) -> Mapping[Lane, int]:
         """The head of every lane."""
@@ -183,6 +200,9 @@ class Ledger(Protocol):
     async def feed(self, lane: Lane, after: int, limit: int) -> Sequence[Recorded]:
         """Events of a lane with a position greater than ``after``, in order."""
 
+    async def history(self, subject: ParcelId | PointId) -> Sequence[Recorded]:
+        """Every event about one parcel or point, in order."""
+
     async def view(self, point: PointId) -> PointView | None:
         """What a point's manifest is made of; None when the point or its source does not exist."""
 
@@ -196,13 +216,26 @@ class Ledger(Protocol):
         """Give a task back, to be claimed no earlier than ``until``, with one attempt more."""
 
     async def claim_timers(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TimerRow]:
-        """Lease timers that are due. A timer goes when its parcel changes; the lease keeps two workers off one timer."""
+        """Lease timers that are due; a timer goes when its parcel changes, a lease keeps two workers off one timer."""
 
     async def put_credential(self, credential: Credential) -> bool:
         """Store how a code is recognised; False when another live code at the point has the same verifier."""
 
     async def drop_credential(self, point: PointId, subject: str) -> None:
         """Forget how a code is recognised."""
+
+    def signals(self) -> AsyncIterator[Signal]:
+        """A signal at once, then one for each commit that left tasks.
+
+        Some may be lost, so whoever listens also polls. Fault: ``StoreDown``; then listen again.
+        """
+
+    async def upkeep(self, now: Instant) -> None:
+        """What is due at least daily: forget receipts older than ``RECEIPT_DAYS``, make room for the coming days."""
+
+
+RECEIPT_DAYS = 7
+"""For how many days the same command again is answered from its receipt."""
 
 
 class StoreDown(Fault):
@@ -221,3 +254,13 @@ class OutcomeUnknown(Fault):
     """The answer to a commit was lost; the lane's head tells whether it took place."""
 
     retryable = True
+
+
+class RowsMoved(Fault):
+    """Somebody other than the engine changed a row of the batch; nothing was written."""
+
+    retryable = True
+
+
+class RowsRefused(Fault):
+    """The database refused what was to be written; trying it again would end the same way."""

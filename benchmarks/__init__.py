@@ -1,0 +1,1 @@
+"""What the platform can do on this machine, measured beside what PostgreSQL can do without it."""

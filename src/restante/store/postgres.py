@@ -1,0 +1,346 @@
+"""The ledger in PostgreSQL: two trips a batch, reads from a pool, leases for the worker's tasks and timers."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import TransactionStatus
+
+from restante.core.commands import Keys
+from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId, lane_of
+from restante.core.parcel import Parcel
+from restante.core.reservation import Room
+from restante.core.time import Instant
+from restante.core.timers import TimerKind
+from restante.core.world import SourceHead, World
+from restante.store import bodies, connect, statements, upkeep
+from restante.store.arrays import plain, texts
+from restante.store.ledger import (
+    RECEIPT_DAYS,
+    Changes,
+    Credential,
+    JournalRow,
+    OutcomeUnknown,
+    PointView,
+    Receipt,
+    Recorded,
+    Signal,
+    StoreDown,
+    TaskRow,
+    TimerRow,
+)
+from restante.store.writers import Writers, faults_named
+from restante.store.writes import Versions, writes
+
+_Rows = list[tuple[Any, ...]]
+
+_BATCH: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/batch.sql").items()}
+_LEDGER: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/ledger.sql").items()}
+_PAGES_KNOWN: Final = 1024
+# How far the clocks of two hubs may differ: a page of the feed is looked for from this long before the last one's end.
+_CLOCK_SLACK: Final = timedelta(days=1)
+
+
+class PostgresBatch:
+    """Locked lanes and loaded rows in one open transaction."""
+
+    def __init__(
+        self, db: AsyncConnection, world: World, *, versions: Versions, receipts: Mapping[CommandId, Receipt]
+    ) -> None:
+        self.world = world
+        self.heads: Mapping[Lane, int] = versions.heads
+        self.receipts = receipts
+        self._db = db
+        self._versions = versions
+
+    async def commit(self, changes: Changes) -> None:
+        """Write and commit in one trip: see ``Batch.commit``."""
+        db = self._db
+        try:
+            with faults_named(db):
+                statements = [(_BATCH[name], arrays) for name, arrays in writes(changes, self._versions)]
+                async with db.pipeline():
+                    for text, arrays in statements:
+                        await db.execute(text, arrays)
+                    await db.execute(b"COMMIT")
+        except StoreDown as fault:
+            # Whether the server saw the COMMIT before the connection broke cannot be told from here.
+            raise OutcomeUnknown from fault
+
+
+class PostgresLedger:
+    """The ledger in a PostgreSQL database; made by ``open_ledger``."""
+
+    def __init__(self, dsn: str, *, writers: int, readers: int) -> None:
+        self._dsn = dsn
+        self._writers = Writers(dsn, limit=writers)
+        self._reads = connect.reads_pool(dsn, size=readers)
+        self._turn = 0
+        self._pages: dict[tuple[Lane, int], Instant] = {}
+
+    async def open(self) -> None:
+        """Open the first connections. Fault: ``StoreDown``."""
+        async with self._writers.one():
+            pass
+        await self._reads.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reads.close()
+        await self._writers.close()
+
+    @asynccontextmanager
+    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[PostgresBatch]:
+        """One batch: see ``Ledger.transact``."""
+        async with self._writers.one() as db:
+            try:
+                with faults_named(db):
+                    batch = await _loaded(db, keys, receipts)
+                yield batch
+            finally:
+                await _left(db)
+
+    async def ensure_lanes(self, count: int) -> None:
+        """Make the lanes that are missing."""
+        await self._write("ensure_lanes", {"count": count})
+
+    async def lane_heads(self) -> Mapping[Lane, int]:
+        """The head of every lane."""
+        return {Lane(lane): head for lane, head in await self._read(_LEDGER["lane_heads"], {})}
+
+    async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
+        """Those of these parcels that exist."""
+        rows = await self._read(_BATCH["load_parcels"], _keyed(list(ids)))
+        found = [bodies.PARCEL.decode(body) for _, body in rows]
+        return {parcel.id: parcel for parcel in found}
+
+    async def rooms(self, ids: Iterable[PointId]) -> Mapping[PointId, Room]:
+        """Those of these rooms that exist."""
+        rows = await self._read(_BATCH["load_rooms"], _keyed(list(ids)))
+        found = [bodies.ROOM.decode(body) for _, body in rows]
+        return {room.point: room for room in found}
+
+    async def source(self, source: SourceId) -> SourceHead | None:
+        """How far a source's journal has been adopted."""
+        rows = await self._read(_BATCH["load_sources"], _keyed([source]))
+        return bodies.SOURCE.decode(rows[0][1]) if rows else None
+
+    async def journal(self, source: SourceId, epoch: int, span: range) -> Sequence[JournalRow]:
+        """Adopted entries whose numbers lie in ``span``, in order."""
+        given = {"lane": lane_of(source), "source": source, "epoch": epoch, "first": span.start, "end": span.stop}
+        rows = await self._read(_LEDGER["journal"], given)
+        return [JournalRow(source, epoch, seq, hash_, entry) for seq, hash_, entry in rows]
+
+    async def feed(self, lane: Lane, after: int, limit: int) -> Sequence[Recorded]:
+        """Events of a lane after a position, in order."""
+        since = self._pages.get((lane, after))
+        given = {
+            "lane": lane,
+            "after": after,
+            "limit": limit,
+            "since": (since - _CLOCK_SLACK).isoformat() if since else "-infinity",
+        }
+        page = [_recorded(lane, row) for row in await self._read(_LEDGER["feed"], given)]
+        if page:
+            self._remember(page[-1])
+        return page
+
+    async def history(self, subject: ParcelId | PointId) -> Sequence[Recorded]:
+        """Every event about one parcel or point, in order."""
+        lane = lane_of(subject)
+        rows = await self._read(_LEDGER["history"], {"lane": lane, "subject": subject})
+        return [_recorded(lane, row) for row in rows]
+
+    async def view(self, point: PointId) -> PointView | None:
+        """What a point's manifest is made of, in one statement and so in one snapshot."""
+        rows = await self._read(_LEDGER["view"], {"lane": lane_of(point), "point": point})
+        if not rows:
+            return None
+        shown, room, head, promises, stays, credentials = rows[0]
+        return PointView(
+            bodies.POINT.decode(shown),
+            bodies.ROOM.decode(room),
+            bodies.SOURCE.decode(head),
+            tuple(map(bodies.PROMISE.decode, promises)),
+            tuple(map(bodies.STAY.decode, stays)),
+            tuple(map(bodies.CREDENTIAL.decode, credentials)),
+        )
+
+    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:
+        """Lease tasks that nobody holds, one lane after the other, oldest first."""
+        rows = await self._claim("claim_tasks", now, limit=limit, lease_seconds=lease_seconds)
+        claimed = [
+            TaskRow(lane, seq, ordinal, bodies.TASK.decode(body), attempts)
+            for lane, (seq, ordinal, attempts, body) in rows
+        ]
+        return sorted(claimed, key=lambda row: (row.seq, row.lane, row.ordinal))
+
+    async def finish_tasks(self, done: Iterable[TaskRow]) -> None:
+        """Delete tasks that have had their effect."""
+        rows = list(done)
+        given = {
+            "lanes": plain(row.lane for row in rows),
+            "seqs": plain(row.seq for row in rows),
+            "ordinals": plain(row.ordinal for row in rows),
+        }
+        await self._write("finish_tasks", given)
+
+    async def postpone_task(self, task: TaskRow, until: Instant) -> None:
+        """Give a task back for later."""
+        given = {"lane": task.lane, "seq": task.seq, "ordinal": task.ordinal, "until": until}
+        await self._write("postpone_task", given)
+
+    async def claim_timers(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TimerRow]:
+        """Lease timers that are due, one lane after the other, the longest due first."""
+        rows = await self._claim("claim_timers", now, limit=limit, lease_seconds=lease_seconds)
+        claimed = [TimerRow(ParcelId(parcel), TimerKind(kind), due) for _, (parcel, kind, due) in rows]
+        return sorted(claimed, key=lambda row: (row.due, row.parcel, row.kind))
+
+    async def put_credential(self, credential: Credential) -> bool:
+        """Store how a code is recognised; False when another live code at the point has the same verifier."""
+        given = {
+            "lane": lane_of(credential.point),
+            "point": credential.point,
+            "subject": credential.subject,
+            "verifier": credential.verifier,
+            "expires_at": credential.expires_at,
+            "body": bodies.encode(credential),
+        }
+        async with self._writers.one() as db:
+            with faults_named(db):
+                try:
+                    await db.execute(_LEDGER["put_credential"], given)
+                except psycopg.errors.UniqueViolation:
+                    return False
+        return True
+
+    async def drop_credential(self, point: PointId, subject: str) -> None:
+        """Forget how a code is recognised."""
+        await self._write("drop_credential", {"lane": lane_of(point), "point": point, "subject": subject})
+
+    async def signals(self) -> AsyncIterator[Signal]:
+        """A signal at once, then one for each commit of any hub on this database that left tasks."""
+        target = connect.conninfo(self._dsn, name="restante signals", settings={})
+        with faults_named():
+            async with await AsyncConnection.connect(target, autocommit=True) as db:
+                await db.execute(b"LISTEN restante")
+                yield Signal()
+                async for notice in db.notifies():
+                    yield Signal(tuple(PointId(point) for point in notice.payload.split(",") if point))
+
+    async def upkeep(self, now: Instant) -> None:
+        """Make the coming days' partitions of the log and forget old receipts."""
+        async with self._writers.one() as db:
+            with faults_named(db):
+                await upkeep.make_days(db, now.date())
+                await db.execute(_LEDGER["forget_receipts"], {"before": now - timedelta(days=RECEIPT_DAYS)})
+
+    async def _read(self, text: bytes, given: Mapping[str, object]) -> _Rows:
+        with faults_named():
+            async with self._reads.connection() as db:
+                cursor = await db.execute(text, given, binary=True)
+                return await cursor.fetchall()
+
+    async def _write(self, name: str, given: Mapping[str, object]) -> None:
+        async with self._writers.one() as db:
+            with faults_named(db):
+                await db.execute(_LEDGER[name], given)
+
+    async def _claim(
+        self, name: str, now: Instant, *, limit: int, lease_seconds: float
+    ) -> list[tuple[Lane, tuple[Any, ...]]]:
+        """Claim lane by lane, beginning with another one each time, so that a busy lane cannot starve the others."""
+        lanes = sorted(await self.lane_heads())
+        self._turn = (self._turn + 1) % max(len(lanes), 1)
+        found: list[tuple[Lane, tuple[Any, ...]]] = []
+        until = now + timedelta(seconds=lease_seconds)
+        async with self._writers.one() as db:
+            with faults_named(db):
+                for lane in (*lanes[self._turn :], *lanes[: self._turn]):
+                    if len(found) >= limit:
+                        break
+                    given = {"lane": lane, "now": now, "until": until, "limit": limit - len(found)}
+                    cursor = await db.execute(_LEDGER[name], given, binary=True)
+                    found += [(lane, row) for row in await cursor.fetchall()]
+        return found
+
+    def _remember(self, last: Recorded) -> None:
+        self._pages[last.lane, last.seq] = last.recorded_at
+        if len(self._pages) > _PAGES_KNOWN:
+            del self._pages[next(iter(self._pages))]
+
+
+@asynccontextmanager
+async def open_ledger(dsn: str, *, writers: int = 4, readers: int = 4) -> AsyncIterator[PostgresLedger]:
+    """A ledger over the migrated database at ``dsn``. Fault: ``StoreDown``.
+
+    ``writers`` bounds the batches under way (one per lane is enough) together with the worker's claims.
+    """
+    ledger = PostgresLedger(dsn, writers=writers, readers=readers)
+    try:
+        await ledger.open()
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def _loaded(db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, Lane]) -> PostgresBatch:
+    """The first trip: lock the lanes, then load; each statement sees what was committed before the locks were had."""
+    wanted: dict[str, Mapping[str, object]] = {"lock_lanes": {"lanes": plain(sorted(keys.lanes()))}}
+    named: dict[str, frozenset[Any]] = {
+        "load_parcels": keys.parcels,
+        "load_rooms": keys.rooms,
+        "load_sources": keys.sources,
+        "load_points": keys.points,
+    }
+    wanted |= {name: _keyed(sorted(ids)) for name, ids in named.items() if ids}
+    if receipts:
+        wanted["load_receipts"] = {"lanes": plain(receipts.values()), "commands": texts(receipts)}
+    cursors = dict[str, AsyncCursor[tuple[Any, ...]]]()
+    async with db.pipeline():
+        await db.execute(b"BEGIN")
+        for name, given in wanted.items():
+            cursors[name] = await db.execute(_BATCH[name], given, binary=True)
+    rows = {name: await cursor.fetchall() for name, cursor in cursors.items()}
+    return _batch(db, keys, rows)
+
+
+def _batch(db: AsyncConnection, keys: Keys, rows: Mapping[str, _Rows]) -> PostgresBatch:
+    versions = Versions(heads={Lane(lane): head for lane, head in rows["lock_lanes"]})
+    world = World(
+        dict.fromkeys(keys.parcels), dict.fromkeys(keys.rooms), dict.fromkeys(keys.sources), dict.fromkeys(keys.points)
+    )
+    for version, body in rows.get("load_parcels", ()):
+        parcel = bodies.PARCEL.decode(body)
+        world.parcels[parcel.id], versions.parcels[parcel.id] = parcel, version
+    for version, body in rows.get("load_rooms", ()):
+        room = bodies.ROOM.decode(body)
+        world.rooms[room.point], versions.rooms[room.point] = room, version
+    for version, body in rows.get("load_sources", ()):
+        head = bodies.SOURCE.decode(body)
+        world.sources[head.source], versions.sources[head.source] = head, version
+    for version, body in rows.get("load_points", ()):
+        point = bodies.POINT.decode(body)
+        world.points[point.id], versions.points[point.id] = point, version
+    found = [Receipt(Lane(lane), *rest) for lane, *rest in rows.get("load_receipts", ())]
+    return PostgresBatch(db, world, versions=versions, receipts={one.command: one for one in found})
+
+
+async def _left(db: AsyncConnection) -> None:
+    """Roll back what was not committed; a connection that cannot even do that is closed by whoever lent it."""
+    if not db.closed and db.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+        with suppress(psycopg.Error):
+            await db.rollback()
+
+
+def _recorded(lane: Lane, row: tuple[Any, ...]) -> Recorded:
+    seq, recorded_at, at, version, org, schema, actor, command, body = row
+    event = bodies.EVENT.decode(body)
+    return Recorded(lane, seq, at, recorded_at, actor, command, event, version, org, schema)
+
+
+def _keyed(ids: Sequence[str]) -> dict[str, object]:
+    return {"lanes": plain(map(lane_of, ids)), "ids": plain(ids)}

@@ -1,0 +1,85 @@
+-- What readers, the worker and the start of the program ask of the ledger.
+
+-- name: ensure_lanes
+-- Make the lanes 0 … count - 1 that are missing.
+INSERT INTO lane (lane) SELECT generate_series(0, %(count)s::int - 1) ON CONFLICT (lane) DO NOTHING;
+
+-- name: lane_heads
+-- The position of every lane's last event.
+SELECT lane, head FROM lane ORDER BY lane;
+
+-- name: journal
+-- Adopted entries of one epoch of a source whose numbers lie in a span, in order.
+SELECT seq, hash, entry FROM journal
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND epoch = %(epoch)s AND seq >= %(first)s AND seq < %(end)s
+ORDER BY seq;
+
+-- name: feed
+-- Events of a lane after a position, in order; `since` spares a reader who is far along the days before.
+SELECT seq, recorded_at, at, version, org, schema, actor, command, body FROM event
+WHERE lane = %(lane)s AND seq > %(after)s AND recorded_at >= %(since)s::timestamptz
+ORDER BY seq LIMIT %(limit)s;
+
+-- name: history
+-- Everything that happened to one parcel, or at one point, in order.
+SELECT seq, recorded_at, at, version, org, schema, actor, command, body FROM event
+WHERE lane = %(lane)s AND subject = %(subject)s::uuid
+ORDER BY version, seq;
+
+-- name: view
+-- All that a manifest is made of, as one statement and so in one snapshot.
+SELECT
+    p.body AS point, r.body AS room, s.body AS head,
+    ARRAY (SELECT body FROM promise WHERE lane = p.lane AND point = p.id ORDER BY parcel) AS promises,
+    ARRAY (SELECT body FROM stay WHERE lane = s.lane AND source = s.id ORDER BY epoch, seq) AS stays,
+    ARRAY (SELECT body FROM credential WHERE lane = p.lane AND point = p.id ORDER BY subject) AS credentials
+FROM point p
+JOIN room r ON r.lane = p.lane AND r.point = p.id
+JOIN source s ON s.lane = p.lane AND s.point = p.id
+WHERE p.lane = %(lane)s AND p.id = %(point)s::uuid;
+
+-- name: claim_tasks
+-- Lease the oldest tasks of one lane that are ready and that nobody else is looking at.
+UPDATE task t SET ready_at = %(until)s::timestamptz
+FROM (
+    SELECT lane, seq, ordinal FROM task
+    WHERE lane = %(lane)s AND ready_at <= %(now)s::timestamptz
+    ORDER BY lane, seq, ordinal LIMIT %(limit)s FOR UPDATE SKIP LOCKED) k
+WHERE t.lane = %(lane)s AND t.lane = k.lane AND t.seq = k.seq AND t.ordinal = k.ordinal
+RETURNING t.seq, t.ordinal, t.attempts, t.body;
+
+-- name: finish_tasks
+-- Tasks that have had their effect.
+DELETE FROM task t
+USING unnest(%(lanes)s::int[], %(seqs)s::bigint[], %(ordinals)s::smallint[]) AS k (lane, seq, ordinal)
+WHERE t.lane = k.lane AND t.seq = k.seq AND t.ordinal = k.ordinal;
+
+-- name: postpone_task
+-- Give a task back for later.
+UPDATE task SET ready_at = %(until)s::timestamptz, attempts = attempts + 1
+WHERE lane = %(lane)s AND seq = %(seq)s AND ordinal = %(ordinal)s;
+
+-- name: claim_timers
+-- Lease timers of one lane that are due and that nobody else is looking at, the longest due first.
+UPDATE timer t SET leased_until = %(until)s::timestamptz
+FROM (
+    SELECT lane, parcel, kind FROM timer
+    WHERE lane = %(lane)s AND due <= %(now)s::timestamptz AND leased_until <= %(now)s::timestamptz
+    ORDER BY lane, due, parcel, kind LIMIT %(limit)s FOR UPDATE SKIP LOCKED) k
+WHERE t.lane = %(lane)s AND t.lane = k.lane AND t.parcel = k.parcel AND t.kind = k.kind
+RETURNING t.parcel::text, t.kind, t.due;
+
+-- name: put_credential
+-- Store how a code is recognised, in place of the subject's earlier one.
+INSERT INTO credential (lane, point, subject, verifier, expires_at, body)
+VALUES (%(lane)s, %(point)s::uuid, %(subject)s, %(verifier)s, %(expires_at)s::timestamptz, %(body)s::bytea)
+ON CONFLICT (lane, point, subject) DO UPDATE
+SET verifier = excluded.verifier, expires_at = excluded.expires_at, body = excluded.body;
+
+-- name: drop_credential
+-- Forget how a code is recognised.
+DELETE FROM credential WHERE lane = %(lane)s AND point = %(point)s::uuid AND subject = %(subject)s;
+
+-- name: forget_receipts
+-- Receipts older than anybody would still ask for.
+DELETE FROM receipt WHERE at < %(before)s::timestamptz;

@@ -1,0 +1,262 @@
+"""What a batch writes, as statements of ``sql/batch.sql`` and their arrays: one statement for each table it touches."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from restante.core.events import ParcelEvent
+from restante.core.ids import Lane, OrgId, ParcelId, PointId, lane_of
+from restante.core.reactions import RefreshManifest
+from restante.store.arrays import Blobs, blobs, instants, plain, texts, texts_or_null
+from restante.store.bodies import encode
+from restante.store.ledger import Changes, Recorded, TaskRow
+
+Arrays = dict[str, str | int | Blobs]
+Write = tuple[str, Arrays]
+Key = TypeVar("Key", bound=str)
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+# A payload of NOTIFY holds 7,999 bytes; an id and a comma take 37.
+_POINTS_A_SIGNAL: Final = 200
+
+
+class Versions(msgspec.Struct):
+    """The versions of the rows as they were loaded, and the heads of the locked lanes: what a write must still find."""
+
+    parcels: dict[str, int] = {}
+    rooms: dict[str, int] = {}
+    sources: dict[str, int] = {}
+    points: dict[str, int] = {}
+    heads: Mapping[Lane, int] = {}
+
+
+def writes(changes: Changes, loaded: Versions) -> Iterator[Write]:
+    """Every statement the batch needs, in an order that is the same for all batches."""
+    yield from _parcels(changes, loaded.parcels)
+    yield from _rows("rooms", changes.rooms, loaded.rooms)
+    yield from _rows("points", changes.points, loaded.points)
+    homes = {key: head.point for key, head in changes.sources.items()}
+    yield from _rows("sources", changes.sources, loaded.sources, points=homes)
+    yield from _events(changes.events, loaded.heads)
+    yield from _promises(changes)
+    yield from _stays(changes)
+    yield from _timers(changes)
+    yield from _tasks(changes)
+    yield from _receipts(changes)
+    yield from _journal(changes)
+
+
+def _lanes(ids: Iterable[str]) -> str:
+    return plain(map(lane_of, ids))
+
+
+def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
+    fresh = [parcel for key, parcel in changes.parcels.items() if key not in before]
+    known = [parcel for key, parcel in changes.parcels.items() if key in before]
+    if fresh:
+        yield (
+            "add_parcels",
+            {
+                "lanes": _lanes(parcel.id for parcel in fresh),
+                "ids": plain(parcel.id for parcel in fresh),
+                "orgs": texts(parcel.org for parcel in fresh),
+                "codes": texts(parcel.code for parcel in fresh),
+                "versions": plain(parcel.version for parcel in fresh),
+                "bodies": blobs(map(encode, fresh)),
+            },
+        )
+    if known:
+        yield (
+            "change_parcels",
+            {
+                "lanes": _lanes(parcel.id for parcel in known),
+                "ids": plain(parcel.id for parcel in known),
+                "before": plain(before[parcel.id] for parcel in known),
+                "versions": plain(parcel.version for parcel in known),
+                "bodies": blobs(map(encode, known)),
+                "count": len(known),
+            },
+        )
+
+
+def _rows(
+    table: str, rows: Mapping[Key, Row], before: Mapping[str, int], *, points: Mapping[Key, PointId] | None = None
+) -> Iterator[Write]:
+    """Rows that are replaced whole; their version counts the batches that changed them."""
+    for verb, keys in (("add", rows.keys() - before.keys()), ("change", rows.keys() & before.keys())):
+        if not keys:
+            continue
+        ids = sorted(keys)
+        arrays: Arrays = {
+            "lanes": _lanes(ids),
+            "ids": plain(ids),
+            "versions": plain(before.get(key, 0) + 1 for key in ids),
+            "bodies": blobs(encode(rows[key]) for key in ids),
+        }
+        if verb == "change":
+            arrays |= {"before": plain(before[key] for key in ids), "count": len(ids)}
+        elif points is not None:
+            arrays["points"] = plain(points[key] for key in ids)
+        yield f"{verb}_{table}", arrays
+
+
+def _events(events: list[Recorded], heads: Mapping[Lane, int]) -> Iterator[Write]:
+    if not events:
+        return
+    yield (
+        "add_events",
+        {
+            "lanes": plain(row.lane for row in events),
+            "seqs": plain(row.seq for row in events),
+            "recorded": instants(row.recorded_at for row in events),
+            "ats": instants(row.at for row in events),
+            "subjects": plain(subject_of(row) for row in events),
+            "versions": plain(row.version for row in events),
+            "orgs": texts_or_null(row.org for row in events),
+            "schemas": plain(row.schema for row in events),
+            "actors": texts(row.actor for row in events),
+            "commands": texts(row.command for row in events),
+            "bodies": blobs(encode(row.event) for row in events),
+        },
+    )
+    after = {row.lane: row.seq for row in events}
+    yield (
+        "move_heads",
+        {
+            "lanes": plain(after),
+            "before": plain(heads[lane] for lane in after),
+            "heads": plain(after.values()),
+            "count": len(after),
+        },
+    )
+
+
+def subject_of(row: Recorded) -> ParcelId | PointId:
+    """The parcel or the point that an event is about."""
+    return row.event.parcel if isinstance(row.event, ParcelEvent) else row.event.point
+
+
+def _promises(changes: Changes) -> Iterator[Write]:
+    live = {key: row for key, row in changes.promises.items() if row is not None}
+    ended = changes.promises.keys() - live.keys()
+    if ended:
+        yield (
+            "end_promises",
+            {
+                "lanes": _lanes(point for point, _ in ended),
+                "points": plain(point for point, _ in ended),
+                "parcels": plain(parcel for _, parcel in ended),
+            },
+        )
+    if live:
+        yield (
+            "put_promises",
+            {
+                "lanes": _lanes(point for point, _ in live),
+                "points": plain(point for point, _ in live),
+                "parcels": plain(parcel for _, parcel in live),
+                "orgs": texts(row.promise.org for row in live.values()),
+                "bodies": blobs(map(encode, live.values())),
+            },
+        )
+
+
+def _stays(changes: Changes) -> Iterator[Write]:
+    live = {key: row for key, row in changes.stays.items() if row is not None}
+    ended = changes.stays.keys() - live.keys()
+    for name, keys in (("end_stays", ended), ("put_stays", live.keys())):
+        if not keys:
+            continue
+        arrays: Arrays = {
+            "lanes": _lanes(key.source for key in keys),
+            "sources": plain(key.source for key in keys),
+            "epochs": plain(key.epoch for key in keys),
+            "seqs": plain(key.seq for key in keys),
+        }
+        if name == "put_stays":
+            arrays |= {
+                "parcels": plain(row.parcel for row in live.values()),
+                "orgs": texts(row.org for row in live.values()),
+                "bodies": blobs(map(encode, live.values())),
+            }
+        yield name, arrays
+
+
+def _timers(changes: Changes) -> Iterator[Write]:
+    due = [(parcel, kind, at) for (parcel, kind), at in changes.timers.items() if at is not None]
+    over = [key for key, at in changes.timers.items() if at is None]
+    if over:
+        yield (
+            "clear_timers",
+            {
+                "lanes": _lanes(parcel for parcel, _ in over),
+                "parcels": plain(parcel for parcel, _ in over),
+                "kinds": plain(kind.value for _, kind in over),
+            },
+        )
+    if due:
+        yield (
+            "set_timers",
+            {
+                "lanes": _lanes(parcel for parcel, _, _ in due),
+                "parcels": plain(parcel for parcel, _, _ in due),
+                "kinds": plain(kind.value for _, kind, _ in due),
+                "orgs": texts(changes.parcels[parcel].org for parcel, _, _ in due),
+                "dues": instants(at for _, _, at in due),
+            },
+        )
+
+
+def _tasks(changes: Changes) -> Iterator[Write]:
+    if not changes.tasks:
+        return
+    orgs: dict[tuple[Lane, int], OrgId | None] = {(row.lane, row.seq): row.org for row in changes.events}
+    yield (
+        "add_tasks",
+        {
+            "lanes": plain(row.lane for row in changes.tasks),
+            "seqs": plain(row.seq for row in changes.tasks),
+            "ordinals": plain(row.ordinal for row in changes.tasks),
+            "orgs": texts_or_null(orgs.get((row.lane, row.seq)) for row in changes.tasks),
+            "attempts": plain(row.attempts for row in changes.tasks),
+            "bodies": blobs(encode(row.task) for row in changes.tasks),
+        },
+    )
+    points = refreshed(changes.tasks)
+    for start in range(0, max(len(points), 1), _POINTS_A_SIGNAL):
+        yield "signal", {"points": ",".join(points[start : start + _POINTS_A_SIGNAL])}
+
+
+def refreshed(tasks: Iterable[TaskRow]) -> list[PointId]:
+    """The points whose manifests these tasks would bring up to date."""
+    return sorted({row.task.point for row in tasks if isinstance(row.task, RefreshManifest)})
+
+
+def _receipts(changes: Changes) -> Iterator[Write]:
+    if changes.receipts:
+        yield (
+            "add_receipts",
+            {
+                "lanes": plain(row.lane for row in changes.receipts),
+                "commands": texts(row.command for row in changes.receipts),
+                "fingerprints": blobs(row.fingerprint for row in changes.receipts),
+                "outcomes": blobs(row.outcome for row in changes.receipts),
+                "ats": instants(row.at for row in changes.receipts),
+            },
+        )
+
+
+def _journal(changes: Changes) -> Iterator[Write]:
+    if changes.journal:
+        yield (
+            "add_entries",
+            {
+                "lanes": _lanes(row.source for row in changes.journal),
+                "sources": plain(row.source for row in changes.journal),
+                "epochs": plain(row.epoch for row in changes.journal),
+                "seqs": plain(row.seq for row in changes.journal),
+                "hashes": texts(row.hash for row in changes.journal),
+                "entries": blobs(row.entry for row in changes.journal),
+            },
+        )
