@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.ready
+RUNS   := $(VENV)/.can-run
+STAMP  := $(VENV)/.can-develop
+LOG    := $(VENV)/install.log
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PART   ?= sim
 
@@ -15,23 +17,38 @@ help:  ## list the commands
 
 ready: $(STAMP)  ## prepare the virtual environment (the other commands do it by themselves)
 
-$(STAMP): constraints.txt pyproject.toml
+# Installs what stands in wanted.txt, and says how far it is.
+define install
+	@total=$$(grep -c '^[a-z]' $(VENV)/wanted.txt); n=0; \
+	  $(PIP) install --require-hashes --requirement $(VENV)/wanted.txt > $(LOG) 2>&1 & pid=$$!; \
+	  while kill -0 $$pid 2>/dev/null; do sleep 1; n=$$((n + 1)); \
+	    at=$$(grep -cE '^(Collecting|Requirement already)' $(LOG)); \
+	    if [ -t 1 ]; then printf '\r      %d of %d packages fetched, %d s' $$at $$total $$n; fi; \
+	  done; if [ -t 1 ]; then echo; fi; \
+	  wait $$pid || { tail -n 20 $(LOG); echo "Installing failed; the whole story: $(LOG)"; exit 1; }
+endef
+
+$(RUNS): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Restante needs Python 3.11 or later; name one with PYTHON=…"; exit 1; }
+	  || { echo "Restante needs Python 3.11 or later; name one: make demo PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "This Python cannot make virtual environments; on Debian, install the package python3-venv."; exit 1; }
-	@echo "[1/3] Making a virtual environment in $(VENV) (a few seconds)"
-	@test -x $(BIN)/python && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo "[2/3] Installing the pinned packages (about a minute the first time, some 120 MB to fetch)"
-	@$(PIP) install --progress-bar on --require-hashes --requirement constraints.txt > $(VENV)/install.log 2>&1 & \
-	  pid=$$!; while kill -0 $$pid 2>/dev/null; do sleep 1; \
-	    printf '\r      %3d packages fetched' "$$(grep -c '^Collecting ' $(VENV)/install.log)"; done; echo; \
-	  wait $$pid || { tail -n 20 $(VENV)/install.log; echo "Installing failed; the whole story: $(VENV)/install.log"; exit 1; }
-	@echo "[3/3] Linking the project into it"
+	@echo "[1/3] A virtual environment in $(VENV) (a few seconds)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "[2/3] The packages of a running network (half a minute; some 80 MB)"
+	@sed '/^# What development adds/,$$d' constraints.txt > $(VENV)/wanted.txt
+	$(install)
+	@echo "[3/3] The project itself"
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP)  ## watch a living network in the terminal (Ctrl-C ends it)
+$(STAMP): $(RUNS)
+	@echo "[+] The packages of development (half a minute; some 40 MB)"
+	@cp constraints.txt $(VENV)/wanted.txt
+	$(install)
+	@touch $@
+
+demo: $(RUNS)  ## watch a living network in the terminal (Ctrl-C ends it)
 	@$(BIN)/restante demo $(ARGS)
 
 test: $(STAMP)  ## run the whole test suite with coverage (at most 15 minutes on 2 cores)
@@ -45,24 +62,17 @@ check: $(STAMP)  ## check rings, types, style, sizes and documentation (about a 
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m pytest tests/house --quiet
 
-bench: $(STAMP)  ## measure custody transitions per second beside the best plain SQL (some minutes)
+bench: $(RUNS)  ## measure custody transitions per second beside the best plain SQL (some minutes)
 	@$(BIN)/restante bench $(ARGS)
 
-prove: $(STAMP)  ## run one long proof: make prove PART=sim (up to 2 hours, can be resumed)
+prove: $(RUNS)  ## run one long proof: make prove PART=sim (up to 2 hours, can be resumed)
 	@$(BIN)/restante prove $(PART) $(ARGS)
 
 docs: $(STAMP)  ## write docs/reference again from the code
 	@$(BIN)/python -m tools.reference
 
 pins:  ## resolve every package anew into constraints.txt (some minutes)
-	@$(PYTHON) -m venv .cache/pins && .cache/pins/bin/python -m pip install --quiet pip-tools
-	@.cache/pins/bin/pip-compile --quiet --all-extras --generate-hashes --strip-extras --allow-unsafe --no-header \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --annotation-style=line \
-	  --output-file .cache/pins/found.txt pyproject.toml
-	@{ sed -n '/^#/!q;p' constraints.txt; \
-	  sed '/^restante @/d; /^# /d; s/restante, restante (pyproject.toml)/restante/; s/restante (pyproject.toml)/restante/' \
-	    .cache/pins/found.txt; } > .cache/pins/new.txt
-	@! grep -n '://' .cache/pins/new.txt && mv .cache/pins/new.txt constraints.txt
+	@PYTHON=$(PYTHON) tools/pins.sh
 
 clean:  ## remove the virtual environment and what the tests left behind
 	@rm -rf $(VENV) .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
