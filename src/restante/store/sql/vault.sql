@@ -1,0 +1,55 @@
+-- What is kept of people: sealed rows, and their keys in a schema of their own.
+
+-- name: hold_keys
+-- The keys of people, made where they are missing, and held to the end of the transaction: nobody is forgotten between
+-- the reading of a key and the writing of what is sealed under it.
+INSERT INTO person_key.contact_key AS k (lane, id, wrapped_key)
+SELECT * FROM unnest(%(lanes)s::int[], %(ids)s::uuid[], %(keys)s::bytea[])
+ON CONFLICT (lane, id) DO UPDATE SET wrapped_key = k.wrapped_key
+RETURNING id::text, wrapped_key;
+
+-- name: keys
+-- The keys of people.
+SELECT k.id::text, k.wrapped_key
+FROM unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, id) JOIN person_key.contact_key k USING (lane, id);
+
+-- name: forget_key
+-- Destroy the key of a person.
+DELETE FROM person_key.contact_key WHERE lane = %(lane)s AND id = %(id)s::uuid;
+
+-- name: put_contacts
+-- The sealed details of people.
+INSERT INTO contact (lane, id, sealed)
+SELECT * FROM unnest(%(lanes)s::int[], %(ids)s::uuid[], %(bodies)s::bytea[])
+ON CONFLICT (lane, id) DO UPDATE SET sealed = excluded.sealed;
+
+-- name: contacts
+-- The sealed details of people.
+SELECT c.id::text, c.sealed
+FROM unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, id) JOIN contact c USING (lane, id);
+
+-- name: forget_contact
+-- Delete the sealed details of a person.
+DELETE FROM contact WHERE lane = %(lane)s AND id = %(id)s::uuid;
+
+-- name: add_code
+-- A sealed code, unless the use has one already.
+INSERT INTO sealed_code (lane, parcel, point, number, holder, epoch, sealed)
+VALUES (%(lane)s, %(parcel)s::uuid, %(point)s::uuid, %(number)s, %(holder)s::uuid, %(epoch)s, %(sealed)s::bytea)
+ON CONFLICT (lane, parcel, point, number) DO NOTHING;
+
+-- name: codes
+-- The sealed codes of parcels, the newest last.
+SELECT s.parcel::text, s.point::text, s.number, s.holder::text, s.epoch, s.sealed
+FROM unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, parcel) JOIN sealed_code s USING (lane, parcel)
+ORDER BY s.number, s.point;
+
+-- name: note_epoch
+-- For which log epoch the verifier of a code was made.
+UPDATE sealed_code SET epoch = %(epoch)s
+WHERE lane = %(lane)s AND parcel = %(parcel)s::uuid AND point = %(point)s::uuid AND number = %(number)s;
+
+-- name: drop_code
+-- Give up a code.
+DELETE FROM sealed_code
+WHERE lane = %(lane)s AND parcel = %(parcel)s::uuid AND point = %(point)s::uuid AND number = %(number)s;
