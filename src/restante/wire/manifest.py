@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from restante.core import access
 from restante.core.bank import RoomClass
 from restante.core.ids import ParcelId, SourceId, StayKey
 from restante.core.refusals import Refusal
@@ -131,6 +132,13 @@ def document_of(manifest: Manifest | Difference) -> bytes:
 def digest_of(manifest: Manifest) -> str:
     """The name of the whole state a source is in once it has applied this manifest."""
     return digest(document_of(manifest))
+
+
+def code_verifier(code: str, *, source_key: bytes, source: SourceId, log_epoch: int, settings: Settings) -> str:
+    """What a grant holds in place of its code, as base64url: one scrypt, then the HMAC of `core.access.verifier`."""
+    cost = access.KdfCost(n=settings.kdf_n, r=settings.kdf_r, p=settings.kdf_p)
+    stretched = access.stretch(code, source=source, epoch=log_epoch, cost=cost)
+    return seal.to_text(access.verifier(source_key, stretched, source=source, epoch=log_epoch))
 
 
 def difference(before: Manifest, after: Manifest) -> Difference:

@@ -1,0 +1,188 @@
+"""One opening from the flushed intent to the shut door: what was seen is journalled, and only that counts.
+
+    intent flushed -> PULSED --seen open--> OPEN --seen shut--> the task is done
+                        ├── nothing moved ──> stuck: the task takes another way
+                        └── cannot be told ─> DOUBTFUL --seen open--> OPEN
+                                                 └── still shut after a while --> stuck
+
+A counter has no locks: staff stand for the sensor, and the place is open from the start until they press "done".
+"""
+
+from typing import Final, assert_never
+
+import msgspec
+
+from restante.core import facts
+from restante.core.bank import Condition, SourceKind
+from restante.core.stay import By, Evidence
+from restante.edge import deposits, doors, screens, withdrawals
+from restante.edge.draft import Draft
+from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened, Unknown, Verdict
+from restante.edge.drivers.port import Door
+from restante.edge.inputs import Unlock
+from restante.edge.state import Opening, Putting, Stage, Taking
+
+DEADLINE_MS: Final = 10_000
+SILENT_MS: Final = 60_000
+DOUBT_MS: Final = 10_000
+AJAR_MS: Final = screens.LINGER_MS
+
+
+def begin(draft: Draft, door: int, task: Putting | Taking) -> None:
+    """Write down the intent, then tell the lock; the flush between them is the runner's.
+
+    A door that is being dealt with is not begun again: what lies behind it is settled first.
+    """
+    if door in draft.state.openings:
+        draft.show(screens.shut_for_next(door))
+        return
+    intent = draft.record(facts.IntentRecorded(door, task.grant, action_of(task)))
+    staffed = draft.state.kind is SourceKind.COUNTER
+    opening = Opening(door, intent, task, Stage.OPEN if staffed else Stage.PULSED, draft.now_ms)
+    draft.put_opening(opening)
+    if staffed:
+        _show_open(draft, opening)
+        return
+    draft.do(Unlock(door, draft.now_ms + DEADLINE_MS))
+    draft.show(screens.door_opening(door))
+
+
+def action_of(task: Putting | Taking) -> str:
+    """The word for a task in the journal."""
+    match task:
+        case Putting():
+            return "deposit"
+        case Taking():
+            return "recall" if task.by is By.COURIER else "collect"
+        case _:
+            assert_never(task)
+
+
+def ended(draft: Draft, door: int, verdict: Verdict) -> None:
+    """Take the verdict on a door that was to be opened; one that nobody waits for changes nothing."""
+    opening = draft.state.openings.get(door)
+    if opening is None or opening.stage is not Stage.PULSED:
+        return
+    match verdict:
+        case Opened():
+            doors.saw_open(draft, door)
+            _seen_open(draft, opening)
+        case NoChange():
+            _stuck(draft, opening, Condition.JAMMED)
+        case NotPulsed():
+            _stuck(draft, opening, None)
+        case Unknown():
+            draft.put_opening(msgspec.structs.replace(opening, stage=Stage.DOUBTFUL, since_ms=draft.now_ms))
+        case _:
+            assert_never(verdict)
+
+
+def moved(draft: Draft, door: int, before: Door, now: Door) -> None:
+    """Take a door that two readings saw in a new place."""
+    opening = draft.state.openings.get(door)
+    if now is Door.OPEN:
+        if opening is not None and opening.stage is Stage.DOUBTFUL:
+            _seen_open(draft, opening)
+        elif opening is None and before is Door.CLOSED:
+            draft.record(facts.DoorForced(door))
+    elif now is Door.CLOSED:
+        if opening is not None and opening.stage is Stage.OPEN:
+            draft.record(facts.DoorShut(door))
+            _finish(draft, opening, Evidence.SENSOR)
+        elif opening is None and before is Door.OPEN:
+            draft.record(facts.DoorShut(door))
+
+
+def staff_done(draft: Draft, opening: Opening) -> None:
+    """Staff say that it is done."""
+    _finish(draft, opening, Evidence.STAFF)
+
+
+def pass_time(draft: Draft) -> None:
+    """Settle openings of which nothing is heard any more."""
+    for opening in tuple(draft.state.openings.values()):
+        waited_ms = draft.now_ms - opening.since_ms
+        if opening.stage is Stage.PULSED and waited_ms > SILENT_MS:
+            _stuck(draft, opening, Condition.UNKNOWN)
+        elif opening.stage is Stage.DOUBTFUL and waited_ms > DOUBT_MS:
+            shut = doors.is_shut(draft.state, opening.door)
+            _stuck(draft, opening, Condition.JAMMED if shut else Condition.UNKNOWN)
+
+
+def is_busy(draft: Draft) -> bool:
+    """Whether a person must deal with an open door first; one left open for long no longer keeps others waiting."""
+    return any(
+        opening.stage is not Stage.OPEN or draft.now_ms - opening.since_ms < AJAR_MS
+        for opening in draft.state.openings.values()
+    )
+
+
+def front(draft: Draft) -> Opening | None:
+    """The opening that the person at the screen is dealing with: the latest one."""
+    return max(draft.state.openings.values(), key=lambda opening: opening.intent, default=None)
+
+
+def left_unfinished(draft: Draft) -> tuple[Opening, ...]:
+    """What was under way when the program stopped and cannot be told the outcome of; no lock is told anything again.
+
+    A door that had been seen open is simply watched on.
+    """
+    lost = []
+    for opening in tuple(draft.state.openings.values()):
+        if opening.stage is Stage.OPEN and draft.state.kind is SourceKind.BANK:
+            draft.put_opening(msgspec.structs.replace(opening, since_ms=draft.now_ms - AJAR_MS))
+        else:
+            lost.append(opening)
+            draft.drop_opening(opening.door)
+    return tuple(lost)
+
+
+def _seen_open(draft: Draft, opening: Opening) -> None:
+    draft.record(facts.DoorOpened(opening.door, Evidence.SENSOR))
+    if draft.state.conditions.get(opening.door) is Condition.JAMMED:
+        doors.note_condition(draft, opening.door, Condition.IN_ORDER)
+    opening = msgspec.structs.replace(opening, stage=Stage.OPEN, since_ms=draft.now_ms)
+    draft.put_opening(opening)
+    _show_open(draft, opening)
+
+
+def _show_open(draft: Draft, opening: Opening) -> None:
+    match opening.task:
+        case Putting():
+            draft.show(screens.put_in(opening.door, deposits.choices(draft.state, opening.task)))
+        case Taking():
+            staffed = draft.state.kind is SourceKind.COUNTER
+            draft.show(screens.take_out(opening.door, len(opening.task.stays), ("done",) if staffed else ()))
+        case _:
+            assert_never(opening.task)
+
+
+def _stuck(draft: Draft, opening: Opening, condition: Condition | None) -> None:
+    draft.record(facts.DoorStuck(opening.door, opening.task.grant))
+    if condition is not None:
+        doors.note_condition(draft, opening.door, condition)
+    draft.drop_opening(opening.door)
+    match opening.task:
+        case Putting():
+            follow(draft, deposits.without_door(draft, opening.task, opening.door))
+        case Taking():
+            draft.show(screens.door_stuck(opening.door))
+        case _:
+            assert_never(opening.task)
+
+
+def _finish(draft: Draft, opening: Opening, evidence: Evidence) -> None:
+    draft.drop_opening(opening.door)
+    match opening.task:
+        case Putting():
+            follow(draft, deposits.door_shut(draft, opening, evidence))
+        case Taking():
+            withdrawals.door_shut(draft, opening, evidence)
+        case _:
+            assert_never(opening.task)
+
+
+def follow(draft: Draft, next_door: tuple[int, Putting] | None) -> None:
+    """Open the door that a deposit goes on with, if it does."""
+    if next_door is not None:
+        begin(draft, next_door[0], next_door[1])
