@@ -1,3 +1,3 @@
 """What every folder of tests may use."""
 
-pytest_plugins = ["tests.fixtures.postgres"]
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.ledgers"]

@@ -16,27 +16,27 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from restante.core import events as ev
 from restante.core.commands import AdoptFact, AnyCommand, Keys, home_lane, keys_of
 from restante.core.decide import execute
-from restante.core.ids import Lane, ParcelId, PointId, StayKey, lane_of
+from restante.core.ids import Lane, ParcelId, lane_of
 from restante.core.parcel import Parcel
 from restante.core.reactions import react
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.core.timers import timers_of
 from restante.core.world import World
+from restante.store.derived import open_promises, open_stays
 from restante.store.ledger import (
     Batch,
     Changes,
     JournalRow,
+    LaneMissing,
     Ledger,
-    OpenPromise,
-    OpenStay,
     OutcomeUnknown,
     Receipt,
     Recorded,
@@ -66,6 +66,14 @@ V = TypeVar("V")
 
 _OUTCOME: msgspec.json.Decoder[Accepted | Refused] = msgspec.json.Decoder(Accepted | Refused)
 _ENCODER = msgspec.json.Encoder()
+
+
+_ATTEMPTS: Final = 2
+_ANY_TIME: Final = Instant.min
+
+
+class CommandBroken(Fault):
+    """The command met a mistake in the program; nothing of it was stored, and its neighbours were not touched."""
 
 
 class Draft:
@@ -100,9 +108,13 @@ class Draft:
             if room is not None and room is not self._rooms[key]
         }
         changes.sources = {
-            key: source for key, source in world.sources.items() if source and source is not self._sources[key]
+            key: source
+            for key, source in world.sources.items()
+            if source is not None and source is not self._sources[key]
         }
-        changes.points = {key: point for key, point in world.points.items() if point and point is not self._points[key]}
+        changes.points = {
+            key: point for key, point in world.points.items() if point is not None and point is not self._points[key]
+        }
         return changes
 
     def _decide(self, command: AnyCommand) -> Outcome:
@@ -132,6 +144,8 @@ class Draft:
             version = versions[event.parcel] = versions[event.parcel] + 1
         else:
             parcel, lane, version = None, lane_of(event.point), 0
+        if lane not in self._heads:
+            raise LaneMissing(f"There is no lane {lane}: the hub was started with fewer lanes than its ids name")
         seq = self._heads[lane] = self._heads[lane] + 1
         org = parcel.org if parcel else None
         recorded = Recorded(lane, seq, command.at, self.now, command.actor, command.id, event, version, org, ev.SCHEMA)
@@ -158,39 +172,6 @@ class Draft:
         self.changes.receipts.append(receipt)
 
 
-def open_promises(parcel: Parcel | None) -> dict[tuple[PointId, ParcelId], OpenPromise]:
-    """The live promise of a parcel, as its point's lane is to know it."""
-    if parcel is None or parcel.promise is None:
-        return {}
-    row = OpenPromise(
-        parcel.id, parcel.promises, parcel.promise, parcel.code, parcel.direction.value, parcel.recipient or ""
-    )
-    return {(parcel.promise.point, parcel.id): row}
-
-
-def open_stays(parcel: Parcel | None) -> dict[StayKey, OpenStay]:
-    """The open stays of a parcel, as their points' lanes are to know them."""
-    if parcel is None:
-        return {}
-    return {
-        stay.key: OpenStay(
-            stay.key,
-            parcel.id,
-            stay.point,
-            parcel.org,
-            parcel.code,
-            stay.door,
-            stay.room_class,
-            parcel.direction.value,
-            stay.deposited_at,
-            stay.recall,
-            parcel.recipient or "",
-        )
-        for stay in parcel.stays
-        if stay.is_open
-    }
-
-
 def _note(changes: dict[K, V | None], before: Mapping[K, V], after: Mapping[K, V]) -> None:
     for key in before.keys() | after.keys():
         if before.get(key) != after.get(key):
@@ -201,9 +182,6 @@ def _fingerprint(command: AnyCommand) -> bytes:
     """What makes two commands with one id the same: everything but the instant they arrived at."""
     said = _ENCODER.encode(replace(command, at=_ANY_TIME))
     return sha256(said).digest()[:16]
-
-
-_ANY_TIME = Instant.min
 
 
 def _replayed(receipt: Receipt, fingerprint: bytes) -> Outcome:
@@ -242,7 +220,7 @@ async def run_batch(ledger: Ledger, commands: Sequence[AnyCommand], now: Instant
 async def _was_stored(ledger: Ledger, last: Recorded) -> bool:
     """Whether the batch that ends with this event was committed after all: positions belong to one batch only."""
     found = await ledger.feed(last.lane, last.seq - 1, 1)
-    return bool(found) and (found[0].event, found[0].recorded_at) == (last.event, last.recorded_at)
+    return list(found) == [last]
 
 
 class _Job:
@@ -320,6 +298,8 @@ class Engine:
                 await self._answer(self._gather(waiting))
         finally:
             del self._writers[lane]
+            self._drop(waiting)
+            waiting.clear()
 
     def _gather(self, waiting: deque[_Job]) -> list[_Job]:
         jobs = [waiting.popleft()]
@@ -333,11 +313,10 @@ class Engine:
         commands = [command for job in jobs for command in job.commands]
         try:
             outcomes = await self._run(commands)
-        except BaseException as broken:
-            self._fail(jobs, broken)
+        except BaseException:
+            self._drop(jobs)
             raise
-        finally:
-            self._queued -= len(commands)
+        self._queued -= len(commands)
         start = 0
         for job in jobs:
             end = start + len(job.commands)
@@ -345,21 +324,33 @@ class Engine:
                 job.answer.set_result(outcomes[start:end])
             start = end
 
-    def _fail(self, jobs: list[_Job], broken: BaseException) -> None:
+    def _drop(self, jobs: Iterable[_Job]) -> None:
+        """Leave nobody waiting for a writer that was cancelled."""
         for job in jobs:
-            if not job.answer.done():
-                job.answer.set_exception(broken)
+            self._queued -= len(job.commands)
+            job.answer.cancel()
 
     async def _run(self, commands: Sequence[AnyCommand]) -> list[Outcome | Fault]:
-        """Run a batch; after a second fault halve it, so that a command that cannot be stored stands alone."""
-        try:
-            return [*await run_batch(self._ledger, commands, self._now())]
-        except Fault:
-            pass
-        try:
-            return [*await run_batch(self._ledger, commands, self._now())]
-        except Fault as fault:
-            if len(commands) == 1 or fault.retryable:
-                return [fault] * len(commands)
+        """Run a batch; if it cannot be stored halve it, so that the command at fault stands alone."""
+        fault = await self._attempt(commands)
+        if not isinstance(fault, Fault):
+            return [*fault]
+        if len(commands) == 1 or fault.retryable:
+            return [fault] * len(commands)
         middle = len(commands) // 2
         return [*await self._run(commands[:middle]), *await self._run(commands[middle:])]
+
+    async def _attempt(self, commands: Sequence[AnyCommand]) -> list[Outcome] | Fault:
+        """Run a batch, once more after a fault. An outcome that was unknown and could not be learnt stays unknown."""
+        faults: list[Fault] = []
+        for _ in range(_ATTEMPTS):
+            try:
+                return await run_batch(self._ledger, commands, self._now())
+            except Fault as fault:
+                faults.append(fault)
+            except Exception as bug:  # noqa: BLE001 -- a bug in one command must not take its neighbours with it
+                broken = CommandBroken()
+                broken.__cause__ = bug
+                return broken
+        unknown = [fault for fault in faults if isinstance(fault, OutcomeUnknown)]
+        return unknown[0] if unknown and faults[-1].retryable else faults[-1]

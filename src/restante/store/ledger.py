@@ -128,6 +128,16 @@ class PointView(msgspec.Struct, frozen=True):
     credentials: tuple[Credential, ...]
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Every row of custody that one lane keeps, read in one snapshot: what a check compares."""
+
+    parcels: tuple[Parcel, ...]
+    rooms: tuple[Room, ...]
+    promises: tuple[OpenPromise, ...]
+    stays: tuple[OpenStay, ...]
+    timers: tuple[TimerRow, ...]
+
+
 class Signal(msgspec.Struct, frozen=True):
     """A commit left tasks behind; ``points`` are those whose manifests it changed, None when that is not known."""
 
@@ -206,6 +216,9 @@ class Ledger(Protocol):
     async def view(self, point: PointId) -> PointView | None:
         """What a point's manifest is made of; None when the point or its source does not exist."""
 
+    async def standing(self, lane: Lane) -> Standing:
+        """Every row of custody of a lane: much to read, and meant for checks."""
+
     async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:
         """Lease tasks that nobody holds, oldest first; a lease that runs out makes a task claimable again."""
 
@@ -264,3 +277,7 @@ class RowsMoved(Fault):
 
 class RowsRefused(Fault):
     """The database refused what was to be written; trying it again would end the same way."""
+
+
+class LaneMissing(Fault):
+    """A command would write to a lane that does not exist."""

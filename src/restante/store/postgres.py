@@ -28,6 +28,7 @@ from restante.store.ledger import (
     Receipt,
     Recorded,
     Signal,
+    Standing,
     StoreDown,
     TaskRow,
     TimerRow,
@@ -167,6 +168,17 @@ class PostgresLedger:
             tuple(map(bodies.PROMISE.decode, promises)),
             tuple(map(bodies.STAY.decode, stays)),
             tuple(map(bodies.CREDENTIAL.decode, credentials)),
+        )
+
+    async def standing(self, lane: Lane) -> Standing:
+        """Every row of custody of a lane, in one statement and so in one snapshot."""
+        ((parcels, rooms, promises, stays, *timers),) = await self._read(_LEDGER["standing"], {"lane": lane})
+        return Standing(
+            tuple(map(bodies.PARCEL.decode, parcels)),
+            tuple(map(bodies.ROOM.decode, rooms)),
+            tuple(map(bodies.PROMISE.decode, promises)),
+            tuple(map(bodies.STAY.decode, stays)),
+            tuple(TimerRow(parcel, TimerKind(kind), due) for parcel, kind, due in zip(*timers, strict=True)),
         )
 
     async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:

@@ -5,12 +5,11 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from restante.core.events import ParcelEvent
-from restante.core.ids import Lane, OrgId, ParcelId, PointId, lane_of
-from restante.core.reactions import RefreshManifest
+from restante.core.ids import Lane, OrgId, PointId, lane_of
 from restante.store.arrays import Blobs, blobs, instants, plain, texts, texts_or_null
 from restante.store.bodies import encode
-from restante.store.ledger import Changes, Recorded, TaskRow
+from restante.store.derived import refreshed, subject_of
+from restante.store.ledger import Changes, Recorded
 
 Arrays = dict[str, str | int | Blobs]
 Write = tuple[str, Arrays]
@@ -132,11 +131,6 @@ def _events(events: list[Recorded], heads: Mapping[Lane, int]) -> Iterator[Write
     )
 
 
-def subject_of(row: Recorded) -> ParcelId | PointId:
-    """The parcel or the point that an event is about."""
-    return row.event.parcel if isinstance(row.event, ParcelEvent) else row.event.point
-
-
 def _promises(changes: Changes) -> Iterator[Write]:
     live = {key: row for key, row in changes.promises.items() if row is not None}
     ended = changes.promises.keys() - live.keys()
@@ -226,11 +220,6 @@ def _tasks(changes: Changes) -> Iterator[Write]:
     points = refreshed(changes.tasks)
     for start in range(0, max(len(points), 1), _POINTS_A_SIGNAL):
         yield "signal", {"points": ",".join(points[start : start + _POINTS_A_SIGNAL])}
-
-
-def refreshed(tasks: Iterable[TaskRow]) -> list[PointId]:
-    """The points whose manifests these tasks would bring up to date."""
-    return sorted({row.task.point for row in tasks if isinstance(row.task, RefreshManifest)})
 
 
 def _receipts(changes: Changes) -> Iterator[Write]:

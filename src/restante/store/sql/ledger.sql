@@ -38,6 +38,17 @@ JOIN room r ON r.lane = p.lane AND r.point = p.id
 JOIN source s ON s.lane = p.lane AND s.point = p.id
 WHERE p.lane = %(lane)s AND p.id = %(point)s::uuid;
 
+-- name: standing
+-- Every row of custody of one lane, as one statement and so in one snapshot.
+SELECT
+    ARRAY (SELECT body FROM parcel WHERE lane = %(lane)s ORDER BY id),
+    ARRAY (SELECT body FROM room WHERE lane = %(lane)s ORDER BY point),
+    ARRAY (SELECT body FROM promise WHERE lane = %(lane)s ORDER BY point, parcel),
+    ARRAY (SELECT body FROM stay WHERE lane = %(lane)s ORDER BY source, epoch, seq),
+    ARRAY (SELECT parcel::text FROM timer WHERE lane = %(lane)s ORDER BY parcel, kind),
+    ARRAY (SELECT kind FROM timer WHERE lane = %(lane)s ORDER BY parcel, kind),
+    ARRAY (SELECT due FROM timer WHERE lane = %(lane)s ORDER BY parcel, kind);
+
 -- name: claim_tasks
 -- Lease the oldest tasks of one lane that are ready and that nobody else is looking at.
 UPDATE task t SET ready_at = %(until)s::timestamptz
