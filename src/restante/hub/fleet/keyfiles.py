@@ -1,11 +1,14 @@
-"""The hub's own keys on disk: the authority's, made once, and the listener's, renewed as it ages.
+"""The hub's own keys on disk: the authority's, the manifests' and the sources' master secret, made once, and the
+listener's, renewed as it ages.
 
-Both stand in a state directory of mode 0700, in files of mode 0600 that hold a private key and its certificate
-together, so that the two never disagree. The authority's file appears by a hard link, which fails where one exists:
-of two hubs that start at once on one directory, the second reads what the first wrote.
+The authority's and the listener's stand in a state directory of mode 0700, in files of mode 0600 that hold a private
+key and its certificate together, so that the two never disagree; a secret's file holds its bytes. What is made once
+appears by a hard link, which fails where one exists: of two hubs that start at once on one directory, the second reads
+what the first wrote.
 """
 
 import os
+import secrets
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +29,10 @@ from restante.core.time import Instant
 from restante.hub.fleet.authority import Authority, host_name, is_issued_by, issue_listener, new_authority, pem_of
 
 AUTHORITY_FILE: Final = "authority.pem"
+MANIFEST_FILE: Final = "manifest.key"
+MASTER_FILE: Final = "sources.key"
 LISTENER_FILE: Final = "listener.pem"
+SECRET_BYTES: Final = 32
 
 
 class KeyExposed(Fault):
@@ -42,7 +48,7 @@ def open_authority(directory: Path, network: str, *, now: Instant, serial: int) 
     path = _private_directory(directory) / AUTHORITY_FILE
     if not path.exists():
         made = new_authority(network, ec.generate_private_key(ec.SECP256R1()), now=now, serial=serial)
-        _write(path, made.key, made.certificate, replace=False)
+        _write(path, _pem_pair(made.key, made.certificate), replace=False)
     key, certificate = _load(path)
     return Authority(key, certificate)
 
@@ -59,8 +65,20 @@ def open_listener_file(
     if not _is_current(path, authority, names, now=now):
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = issue_listener(authority, key.public_key(), names, now=now, serial=serial)
-        _write(path, key, certificate, replace=True)
+        _write(path, _pem_pair(key, certificate), replace=True)
     return path
+
+
+def open_secret(directory: Path, file: str) -> bytes:
+    """32 bytes of chance, made at the first call and kept. Faults: ``KeyExposed``, ``KeyUnreadable``."""
+    path = _private_directory(directory) / file
+    if not path.exists():
+        _write(path, secrets.token_bytes(SECRET_BYTES), replace=False)
+    _demand_private(path)
+    raw = path.read_bytes()
+    if len(raw) != SECRET_BYTES:
+        raise KeyUnreadable(f"{path.name}: {KeyUnreadable.__doc__}")
+    return raw
 
 
 def _is_current(path: Path, authority: Authority, names: Sequence[str], *, now: Instant) -> bool:
@@ -101,9 +119,12 @@ def _load(path: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     return key, certificate
 
 
-def _write(path: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, *, replace: bool) -> None:
-    """Write both to a file beside ``path``, flush it, and give it the name in one step."""
-    body = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + pem_of(certificate).encode()
+def _pem_pair(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + pem_of(certificate).encode()
+
+
+def _write(path: Path, body: bytes, *, replace: bool) -> None:
+    """Write to a file beside ``path``, flush it, and give it the name in one step."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

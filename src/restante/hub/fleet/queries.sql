@@ -1,0 +1,102 @@
+-- What the fleet keeps beside the ledger: issued manifests, enrolment codes, certificates and sessions.
+
+-- name: hub_epoch
+-- The epoch of this hub, which leads the order of manifests.
+SELECT epoch FROM hub_epoch WHERE lane = 0;
+
+-- name: begin_hub_epoch
+-- A later epoch, at least `floor`.
+UPDATE hub_epoch SET epoch = greatest(epoch + 1, %(floor)s::bigint), began_at = %(now)s WHERE lane = 0 RETURNING epoch;
+
+-- name: know_source
+-- The row whose lock orders what hub processes do to a source.
+INSERT INTO fleet_source (lane, source) VALUES (%(lane)s, %(source)s::uuid) ON CONFLICT (lane, source) DO NOTHING;
+
+-- name: lock_source
+-- Wait until nobody else issues a manifest or a certificate to the source, or revokes one.
+SELECT 1 FROM fleet_source WHERE lane = %(lane)s AND source = %(source)s::uuid FOR UPDATE;
+
+-- name: manifests
+-- The manifests issued to a source last, newest first.
+SELECT document FROM manifest WHERE lane = %(lane)s AND source = %(source)s::uuid
+ORDER BY generation DESC LIMIT %(limit)s;
+
+-- name: put_manifest
+-- A manifest as it was issued.
+INSERT INTO manifest (lane, source, generation, hub_epoch, point, digest, document)
+VALUES (
+    %(lane)s, %(source)s::uuid, %(generation)s, %(hub_epoch)s, %(point)s::uuid, %(digest)s, %(document)s);
+
+-- name: trim_manifests
+-- Manifests too old to start a difference from.
+DELETE FROM manifest WHERE lane = %(lane)s AND source = %(source)s::uuid AND generation < %(oldest)s;
+
+-- name: put_code
+-- An enrolment code, by its digest.
+INSERT INTO enrolment_code (lane, source, digest, expires_at)
+VALUES (%(lane)s, %(source)s::uuid, %(digest)s, %(expires_at)s);
+
+-- name: find_code
+-- An enrolment code; digests of 128 bits of chance do not meet, so the lane need not be known.
+SELECT source::text, digest, expires_at, used_by FROM enrolment_code WHERE digest = %(digest)s;
+
+-- name: use_code
+-- Mark a code as used by one key; no row when another key was first or the code was withdrawn.
+UPDATE enrolment_code SET used_by = %(used_by)s
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND digest = %(digest)s
+    AND (used_by IS NULL OR used_by = %(used_by)s)
+RETURNING 1;
+
+-- name: drop_codes
+-- Withdraw the codes of a source, used or not.
+DELETE FROM enrolment_code WHERE lane = %(lane)s AND source = %(source)s::uuid;
+
+-- name: put_certificate
+-- A certificate as it was issued.
+INSERT INTO certificate (lane, source, serial, key_sha256, not_before, not_after)
+VALUES (%(lane)s, %(source)s::uuid, %(serial)s, %(key_sha256)s, %(not_before)s, %(not_after)s)
+ON CONFLICT (lane, source, serial) DO NOTHING;
+
+-- name: live_certificate
+-- Whether a source has a certificate that is not revoked; a source that was revoked has none.
+SELECT 1 FROM certificate
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND revoked_at IS NULL AND not_after > %(now)s
+LIMIT 1;
+
+-- name: revoke_certificates
+-- Revoke every certificate of a source.
+UPDATE certificate SET revoked_at = %(now)s
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND revoked_at IS NULL
+RETURNING serial;
+
+-- name: revoked_certificates
+-- Revoked certificates that would be good otherwise.
+SELECT serial, revoked_at FROM certificate WHERE revoked_at IS NOT NULL AND not_after > %(now)s;
+
+-- name: enter_session
+-- The session a source has now; the one before it is over.
+INSERT INTO source_session (lane, source, point, session, heard_at)
+VALUES (%(lane)s, %(source)s::uuid, %(point)s::uuid, %(session)s, %(now)s)
+ON CONFLICT (lane, source) DO UPDATE
+SET point = excluded.point, session = excluded.session, heard_at = excluded.heard_at, told_lost = false;
+
+-- name: keep_sessions
+-- Note that these sessions are alive, and tell which of them are still their sources'.
+UPDATE source_session s SET heard_at = greatest(s.heard_at, k.heard_at)
+FROM unnest(%(lanes)s::int[], %(sources)s::uuid[], %(sessions)s::text[], %(heard)s::timestamptz[])
+    AS k (lane, source, session, heard_at)
+WHERE s.lane = k.lane AND s.source = k.source AND s.session = k.session
+RETURNING s.session;
+
+-- name: silent_sources
+-- Sources that have not been heard from since an instant, and of which nobody has been told.
+SELECT source::text, point::text FROM source_session WHERE heard_at < %(before)s AND NOT told_lost;
+
+-- name: told_lost
+-- Note that the engine has been told of a source's silence.
+UPDATE source_session SET told_lost = true
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND heard_at < %(before)s;
+
+-- name: tell_hubs
+-- Wake every hub process on this database.
+SELECT pg_notify('restante_fleet', %(news)s);
