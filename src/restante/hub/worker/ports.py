@@ -1,0 +1,54 @@
+"""What the worker acts through, and how it behaves: handed in by whoever runs it."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from restante.core.ids import PointId
+from restante.core.refusals import Fault
+from restante.core.time import Instant
+from restante.hub.engine import Engine
+from restante.hub.notices.channel import Channel
+from restante.hub.notices.choose import Patience
+from restante.hub.notices.mail import Letterhead
+from restante.hub.people.codes import Codes
+from restante.store.attempts import Attempts
+from restante.store.ledger import Ledger
+from restante.store.vault import Vault
+
+Refresh = Callable[[PointId], Awaitable[None]]
+"""Have the manifest of a point's source built and sent anew; losing a call costs time only."""
+
+
+def _no_link(_code: str) -> str:
+    return ""
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """What the worker acts through. ``chance`` gives numbers from 0 up to 1 that spread retries."""
+
+    ledger: Ledger
+    engine: Engine
+    vault: Vault
+    codes: Codes
+    channel: Channel
+    attempts: Attempts
+    refresh: Refresh
+    now: Callable[[], Instant]
+    chance: Callable[[], float]
+
+
+class Manners(msgspec.Struct, frozen=True):
+    """How the worker writes and waits; ``link`` gives the address of a parcel's page from its code, or ''."""
+
+    head: Letterhead
+    languages: tuple[str, ...] = ("en",)
+    promise_hours: int = 72
+    patience: Patience = Patience()
+    link: Callable[[str], str] = _no_link
+
+
+class NotNow(Fault):
+    """The engine's queue is full; what was asked for is asked again later."""
+
+    retryable = True
