@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from tools import stages
+
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -149,6 +151,7 @@ PAGES: dict[str, Page] = {
         "restante.core.commands",
         catalogue("Commands", "What the engine can be asked to do. Each is accepted whole or refused by a code."),
     ),
+    "stages.md": Page("restante.core.parcel", stages.page),
     "settings.md": Page("restante.hub.settings", settings),
 }
 

@@ -44,7 +44,9 @@ def arrows() -> list[Arrow]:
     seen = set[object]()
     for world in waiting:
         for label, command in _moves(world):
-            after = msgspec.structs.replace(world, **{name: dict(getattr(world, name)) for name in World.__struct_fields__})
+            after = msgspec.structs.replace(
+                world, **{name: dict(getattr(world, name)) for name in World.__struct_fields__}
+            )
             if isinstance(execute(command, after), Refusal):
                 continue
             found[Arrow(_name(world), _name(after), label)] = None
@@ -57,9 +59,7 @@ def arrows() -> list[Arrow]:
 def _nothing_yet() -> World:
     calendar, hold = Calendar("UTC"), ElapsedHours(48)
     points = {at: Point(at, "", "", "", 0, 0, "", "", calendar, hold) for at in (HERE, THERE)}
-    rooms = {
-        at: Room(at, point.status, calendar, hold, SOURCE, supply={SMALL: 9}) for at, point in points.items()
-    }
+    rooms = {at: Room(at, point.status, calendar, hold, SOURCE, supply={SMALL: 9}) for at, point in points.items()}
     return World({PARCEL: None}, {**rooms}, {SOURCE: SourceHead(SOURCE, HERE)}, {})
 
 
@@ -73,20 +73,20 @@ def _kind_of(world: World) -> object:
     parcel = world.parcels[PARCEL]
     if parcel is None:
         return None
-    stays = [
-        (stay.by, stay.recall, stay.withdrawn and stay.withdrawn.by, stay.hold and (stay.hold.lapsed_at, stay.hold.reasons))
-        for stay in parcel.stays
-    ]
+    last = parcel.stays[-1] if parcel.stays else None
     ended = parcel.cancelled_at is not None, parcel.released_at is not None
-    return parcel.direction, parcel.promise and parcel.promise.point, ended, tuple(stays)
+    hold = (last.hold.lapsed_at, last.hold.reasons) if last and last.hold else None
+    behind = (last.by, last.recall, hold) if last else None
+    return _name(world), len(parcel.stays), parcel.direction, parcel.promise and parcel.promise.point, ended, behind
 
 
 def _moves(world: World) -> Iterator[tuple[str, cmd.AnyCommand]]:
     parcel = world.parcels[PARCEL]
     if parcel is None:
         for direction in Direction:
-            yield "announce-parcel", cmd.AnnounceParcel(
-                CommandId(""), "", NOW, PARCEL, OrgId(""), "", direction, SMALL, 1
+            yield (
+                "announce-parcel",
+                cmd.AnnounceParcel(CommandId(""), "", NOW, PARCEL, OrgId(""), "", direction, SMALL, 1),
             )
         return
     for command in _commands(parcel):

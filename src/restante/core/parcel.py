@@ -181,12 +181,9 @@ def leg_of(parcel: Parcel) -> Direction:
     """What the parcel's next deposit is: a drop-off until a courier or staff have taken it from its sender's stay."""
     if parcel.direction is Direction.DELIVERY:
         return Direction.DELIVERY
-    under_way = any(stay.by is not By.SENDER or _carried_on(stay) for stay in parcel.stays)
+    closed = ((stay, stay.withdrawn) for stay in parcel.stays if stay.withdrawn is not None)
+    under_way = any(not _taken_back(stay, ended) for stay, ended in closed)
     return Direction.DELIVERY if under_way else Direction.DROP_OFF
-
-
-def _carried_on(stay: Stay) -> bool:
-    return stay.withdrawn is not None and stay.withdrawn.by is not By.SENDER
 
 
 def stage_of(parcel: Parcel) -> Stage:
@@ -221,30 +218,35 @@ def _stage_behind_door(parcel: Parcel, stay: Stay) -> Stage:
 def _stage_taken_out(parcel: Parcel) -> Stage:
     if (collected := collection_of(parcel)) is not None:
         return Collected(collected.at, collected.by)
-    carried = [ended for ended in _last_withdrawals(parcel) if ended.by is not By.SENDER]
+    carried = [ended.at for stay, ended in _last_withdrawals(parcel) if not _taken_back(stay, ended)]
     if not carried:
         return _stage_never_in(parcel)
     if parcel.released_at is not None:
         return Released(parcel.released_at)
     if parcel.promise is not None:
         return Promised(parcel.promise)
-    return WithCourier(max(ended.at for ended in carried))
+    return WithCourier(max(carried))
 
 
 def collection_of(parcel: Parcel) -> Withdrawal | None:
     """The withdrawal that put the parcel into its recipient's hands, by the last word of each source."""
-    into_hands = (ended for ended in _last_withdrawals(parcel) if ended.by in (By.RECIPIENT, By.NOMINEE))
+    into_hands = (ended for _, ended in _last_withdrawals(parcel) if ended.by in (By.RECIPIENT, By.NOMINEE))
     return max(into_hands, key=lambda ended: (ended.at, ended.by), default=None)
 
 
-def _last_withdrawals(parcel: Parcel) -> Iterable[Withdrawal]:
+def _last_withdrawals(parcel: Parcel) -> Iterable[tuple[Stay, Withdrawal]]:
     """How the last closed stay at each source ended."""
     last: dict[SourceId, Stay] = {}
     for stay in parcel.stays:
         before = last.get(stay.key.source)
         if stay.withdrawn is not None and (before is None or before.key < stay.key):
             last[stay.key.source] = stay
-    return (stay.withdrawn for stay in last.values() if stay.withdrawn is not None)
+    return ((stay, stay.withdrawn) for stay in last.values() if stay.withdrawn is not None)
+
+
+def _taken_back(stay: Stay, ended: Withdrawal) -> bool:
+    """Whether the sender changed their mind: the parcel is where it was before it was dropped off."""
+    return stay.by is By.SENDER and ended.by is By.SENDER
 
 
 def _key(stay: Stay) -> StayKey:

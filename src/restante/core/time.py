@@ -6,7 +6,7 @@ the point's own zone; both are right across daylight-saving changes because only
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -89,6 +89,8 @@ def hold_end(rule: HoldRule, start: Instant, calendar: Calendar) -> Instant:
             return start + timedelta(hours=hold_hours)
         case OpenDays(days):
             return _end_of_open_day(days, start, calendar)
+        case _:
+            assert_never(rule)
 
 
 def _end_of_open_day(days: int, start: Instant, calendar: Calendar) -> Instant:

@@ -99,10 +99,15 @@ def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
             return replace(parcel, stays=(*parcel.stays, _opened(parcel, event, at)))
         case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
             return replace(parcel, stays=tuple(_reminded(stay, event.stay, at) for stay in parcel.stays))
-        case ev.ParcelRedirected() | ev.NoticeGiven() | ev.NoticeBounced() | ev.DepositDeclined() | ev.StayInherited():
+        case (
+            ev.ParcelAnnounced()
+            | ev.ParcelRedirected()
+            | ev.NoticeGiven()
+            | ev.NoticeBounced()
+            | ev.DepositDeclined()
+            | ev.StayInherited()
+        ):
             return parcel
-        case ev.ParcelAnnounced():
-            raise AssertionError("announced twice")
         case _:
             return replace(parcel, stays=tuple(_evolved_stay(stay, event, at) for stay in parcel.stays))
 
