@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from restante.core.events import ParcelEvent
 from restante.core.ids import ParcelId, PointId, StayKey
-from restante.core.parcel import Parcel
+from restante.core.parcel import Direction, Parcel, is_drop_off, leg_of
 from restante.core.reactions import RefreshManifest
 from restante.store.ledger import OpenPromise, OpenStay, Recorded, TaskRow
 
@@ -14,7 +14,7 @@ def open_promises(parcel: Parcel | None) -> dict[tuple[PointId, ParcelId], OpenP
     if parcel is None or parcel.promise is None:
         return {}
     row = OpenPromise(
-        parcel.id, parcel.promises, parcel.promise, parcel.code, parcel.direction.value, parcel.recipient or ""
+        parcel.id, parcel.promises, parcel.promise, parcel.code, leg_of(parcel).value, parcel.recipient or ""
     )
     return {(parcel.promise.point, parcel.id): row}
 
@@ -32,7 +32,7 @@ def open_stays(parcel: Parcel | None) -> dict[StayKey, OpenStay]:
             parcel.code,
             stay.door,
             stay.room_class,
-            parcel.direction.value,
+            (Direction.DROP_OFF if is_drop_off(parcel, stay) else Direction.DELIVERY).value,
             stay.deposited_at,
             stay.recall,
             parcel.recipient or "",
