@@ -91,6 +91,8 @@ def saw_open(draft: Draft, door: int) -> None:
 
 def item_behind(state: State, door: int) -> Item:
     """What the content sensor says, if there is one."""
+    if state.kind is SourceKind.COUNTER:
+        return Item.UNKNOWN
     return state.seen.get(door, _UNSEEN).settled.item
 
 
@@ -111,4 +113,4 @@ def _settled(before: SeenDoor, reading: DoorReading) -> DoorReading:
 
 
 def _is_taken(state: State, door: int, held: int) -> bool:
-    return not held and state.kind is SourceKind.BANK and item_behind(state, door) is Item.YES
+    return not held and item_behind(state, door) is Item.YES

@@ -170,7 +170,7 @@ def commit(
 
 def entry_parts(fact: Known) -> tuple[str, codec.Document]:
     """A fact as the kind and the data of its entry."""
-    document: codec.Document = msgspec.to_builtins(fact)
+    document: codec.Document = msgspec.json.decode(msgspec.json.encode(fact))
     kind = document.pop("kind")
     assert isinstance(kind, str)
     return kind, document

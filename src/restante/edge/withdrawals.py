@@ -4,7 +4,6 @@ Its sentences stand in the catalogue, `restante.words`.
 """
 
 from restante.core import facts
-from restante.core.bank import SourceKind
 from restante.core.ids import StayKey
 from restante.core.stay import By, Evidence
 from restante.edge import deposits, doors, permissions, screens
@@ -43,7 +42,7 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> None:
     """The door that was seen open is shut: the parcels are out, unless the content sensor still sees one."""
     task = opening.task
     assert isinstance(task, Taking)
-    if draft.state.kind is SourceKind.BANK and doors.item_behind(draft.state, opening.door) is Item.YES:
+    if doors.item_behind(draft.state, opening.door) is Item.YES:
         draft.show(screens.still_inside(opening.door))
         return
     for key in task.stays:
