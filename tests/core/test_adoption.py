@@ -211,7 +211,7 @@ def test_a_parcel_nobody_announced_goes_again(city: City) -> None:
 def test_names_that_are_none_of_ours(city: City, name: str) -> None:
     """Given a source that writes anything, when it names parcels that cannot be, then cases open and nothing fails."""
     parcel, stay = ParcelId(name), StayKey(BANK_A, 1, 99)
-    told = [
+    told: list[fact.AnyFact] = [
         put_in(parcel),
         taken_out(parcel, stay),
         fact.DepositDeclined(parcel, "full"),

@@ -12,7 +12,7 @@ from restante.core import commands as cmd
 from restante.core import events as ev
 from restante.core import facts as fact
 from restante.core.bank import Condition, RoomClass
-from restante.core.ids import CaseId, PointId, StayKey
+from restante.core.ids import CaseId, ParcelId, PointId, StayKey
 from restante.core.parcel import Direction, Parcel, stage_of
 from restante.core.reactions import react
 from restante.core.refusals import Refusal
@@ -63,7 +63,7 @@ def forged_conditions(draw: st.DrawFn) -> fact.ConditionSeen:
     """A condition that no source in order would report."""
     room_class = draw(st.one_of(st.sampled_from(STRANGE), st.sampled_from(list(CLASSES.values()))))
     capacity = draw(st.sampled_from((-5, 0, 1, 10**6)))
-    stays = tuple(draw(st.lists(st.tuples(strange_parcels, keys), max_size=100)))
+    stays = tuple(draw(st.lists(st.tuples(strange_parcels.map(ParcelId), keys), max_size=100)))
     return fact.ConditionSeen(draw(doors), RoomClass(room_class), capacity, draw(st.sampled_from(Condition)), stays)
 
 

@@ -10,7 +10,7 @@ from restante.core import commands as cmd
 from restante.core import events as ev
 from restante.core import facts as fact
 from restante.core.consignment import Consignment, consignment_status
-from restante.core.ids import CaseId, ConsignmentId
+from restante.core.ids import CaseId, ConsignmentId, SourceId, StayKey
 from restante.core.parcel import Direction, Promised
 from restante.core.reactions import IssueCode, RefreshManifest, SendNotice, react
 from restante.core.refusals import Refusal
@@ -18,7 +18,7 @@ from restante.core.reservation import Window
 from restante.core.status import Phase
 from restante.core.stay import By, RecallReason
 from restante.core.timers import TimerKind, timers_of
-from tests.core.scene import DAY, HOUR, NOW, ORG, PARCEL, PARCELS, A, B, City, an_id, kinds
+from tests.core.scene import BANK_A, DAY, HOUR, NOW, ORG, PARCEL, PARCELS, A, B, City, an_id, kinds
 
 
 def in_stage(name: str) -> City:
@@ -46,8 +46,10 @@ def in_stage(name: str) -> City:
     return city
 
 
-STAGES = ("Announced", "Promised", "Deposited", "Held", "Lapsed", "DroppedOff", "Recalled")
-STAGES += ("WithCourier", "Collected", "Cancelled", "Released")
+STAGES = (
+    "Announced", "Promised", "Deposited", "Held", "Lapsed", "DroppedOff", "Recalled",
+    "WithCourier", "Collected", "Cancelled", "Released",
+)  # fmt: skip
 ENDED, INSIDE, WAITS = "parcel-ended", "parcel-in-custody", "parcel-not-waiting"
 
 COMMANDS: dict[str, Callable[[City], cmd.AnyCommand]] = {
@@ -73,9 +75,9 @@ COMMANDS: dict[str, Callable[[City], cmd.AnyCommand]] = {
 }  # fmt: skip
 
 
-def a_stay() -> Any:
+def a_stay() -> StayKey:
     """The key of a stay nobody has told of."""
-    return msgspec.convert([an_id(1), 1, 1], type=cmd.StayKey)
+    return StayKey(SourceId(an_id(1)), 1, 1)
 
 
 def redirect(city: City, **more: Any) -> cmd.RedirectParcel:
@@ -145,7 +147,7 @@ def test_a_promise_runs_until_its_end_and_while_its_source_is_unheard() -> None:
     expire = cmd.ExpirePromise(**city.by(), parcel=PARCEL, point=A)
     assert city.refuses(expire) == "promise-running"
     assert timers_of(city.parcel()) == {TimerKind.EXPIRE_PROMISE: NOW + DAY}
-    city.does(cmd.NoteContact(**city.by(), point=A, source=cmd.SourceId(an_id(11, lane=1)), lost=True))
+    city.does(cmd.NoteContact(**city.by(), point=A, source=BANK_A, lost=True))
     assert city.refuses(msgspec.structs.replace(expire, at=NOW + DAY)) == "source-unheard"
 
 

@@ -175,6 +175,15 @@ def test_every_way_to_refuse_room() -> None:
     assert code(with_promise(room, a_promise(opens=1, closes=1), 1), a_promise()) == ""
 
 
+def test_every_day_is_weighed_by_itself() -> None:
+    """Given days that are full of different classes, when no day is full of both, then there is room all the same."""
+    room = with_promise(a_room(c0=1, c1=1), a_promise("1"), 1)
+    other = with_promise(room, a_promise("0", opens=1, closes=1), 1)
+    assert code(other, a_promise(closes=1)) == ""
+    full = with_promise(other, a_promise("0", opens=1, closes=1), 1)
+    assert code(full, a_promise(closes=1)) == "no-room"
+
+
 def test_a_jam_is_not_a_never() -> None:
     """Given the only compartment out of order, when room is asked for, then there is none now, but it does fit."""
     broken = with_condition(a_room(c0=1), 1, broken=Faulty(RoomClass("0"), 1))
@@ -189,7 +198,12 @@ def test_room_left_is_what_can_still_be_promised(
     """Given a day's promises, when room left is n, then n more can be promised and n + 1 cannot."""
     day = day_of(NOW)
     room = Room(
-        A, PointStatus.OPEN, CALENDAR, ElapsedHours(48), supply=dict(supply), promised={str(day): dict(promised)}
+        A,
+        PointStatus.OPEN,
+        CALENDAR,
+        ElapsedHours(48),
+        supply={str(name): count for name, count in supply.items()},
+        promised={str(day): {str(name): count for name, count in promised.items()}},
     )
     left = room_left(room, wanted, day)
     demands = Counter(promised)
@@ -208,6 +222,15 @@ def test_a_second_report_of_a_fault_takes_nothing_twice() -> None:
     assert again.faulty["1"] == Faulty(RoomClass("0"), 1, 1, Condition.DIRTY)
     assert with_condition(again, 1, broken=None) == room
     assert with_condition(room, 2, broken=None) == room
+
+
+def test_a_withdrawal_from_a_faulty_door_is_counted_when_it_is_repaired() -> None:
+    """Given a parcel behind a faulty door, when it is taken out and the door repaired, then the compartment is free."""
+    room = with_deposit(a_room(c0=2), 1, RoomClass("0"))
+    broken = with_condition(room, 1, broken=Faulty(RoomClass("0"), 1, 1))
+    emptied = with_withdrawal(broken, 1, RoomClass("0"))
+    assert emptied.free() == broken.free() == {"0": 1}
+    assert with_condition(emptied, 1, broken=None) == a_room(c0=2)
 
 
 def test_parcels_side_by_side_take_one_place() -> None:

@@ -100,9 +100,8 @@ class Room(msgspec.Struct, frozen=True):
 
     def free(self) -> Counter[RoomClass]:
         """Compartments in order and empty, by class."""
-        return Counter(
-            {RoomClass(name): max(0, count - self.in_use.get(name, 0)) for name, count in self.supply.items()}
-        )
+        used = self.in_use
+        return Counter({RoomClass(name): max(0, count - used.get(name, 0)) for name, count in self.supply.items()})
 
 
 def is_feasible(supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int]) -> bool:
@@ -203,13 +202,26 @@ def _check_room(room: Room, promise: Promise) -> Refusal | None:
     wanted = promise.room_class
     if not any(count > 0 and serves(RoomClass(name), wanted) for name, count in _installed(room).items()):
         return Refusal("never-fits", "room_class", wanted)
-    free = room.free()
-    for day in promise.window.days():
-        demands = Counter({RoomClass(name): count for name, count in room.promised.get(str(day), {}).items()})
-        demands[wanted] += 1
-        if not is_feasible(free, demands):
+    free, days = room.free(), promise.window.days()
+    if is_feasible(free, _with_one_more(wanted, _peak(room, days))):
+        return None
+    for day in days:
+        if not is_feasible(free, _with_one_more(wanted, _peak(room, range(day, day + 1)))):
             return Refusal("no-room", "room_class", f"{wanted} on day {day}")
     return None
+
+
+def _peak(room: Room, days: range) -> dict[RoomClass, int]:
+    """The most promised on any of the days, class by class: what fits at the peak fits on every day."""
+    peak: dict[RoomClass, int] = {}
+    for day in days:
+        for name, count in room.promised.get(str(day), {}).items():
+            peak[RoomClass(name)] = max(count, peak.get(RoomClass(name), 0))
+    return peak
+
+
+def _with_one_more(wanted: RoomClass, demands: dict[RoomClass, int]) -> dict[RoomClass, int]:
+    return {**demands, wanted: demands.get(wanted, 0) + 1}
 
 
 def _installed(room: Room) -> Mapping[str, int]:
