@@ -1,0 +1,299 @@
+"""A source at work on one event loop: agent, book, lock board and line, each told what the others have done.
+
+Theory of operation. Inputs go to `KeptAgent` one by one; what it asks for is done after its flush. A book that cannot
+be written (a full disk) puts "out of service" on the screen: nothing is done that could not be written down, verdicts
+of doors wait until it can, and the line is closed so that nothing the hub says is lost. When the book can be written
+again, work goes on by itself.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final, assert_never
+
+from websockets.asyncio.client import ClientConnection
+
+from restante.core.bank import SourceKind
+from restante.core.refusals import Fault, Refusal
+from restante.edge import link, sync
+from restante.edge.book import KEPT_DAYS_AT_LEAST, Book
+from restante.edge.book_file import BookFault
+from restante.edge.clock import Now
+from restante.edge.drivers.bus import MONOTONIC
+from restante.edge.drivers.opening import open_door
+from restante.edge.drivers.port import DoorReading, LockBoard
+from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted
+from restante.edge.keeping import KeptAgent
+from restante.edge.screens import OUT_OF_SERVICE, Screen
+from restante.wire import session as wire
+from restante.wire.journal import write_entry
+
+TICK_SECONDS: Final = 1.0
+BUSY_LOOK_SECONDS: Final = 0.25
+IDLE_LOOK_SECONDS: Final = 1.0
+TRIM_SECONDS: Final = 3_600.0
+
+_LOG: Final = logging.getLogger("restante.edge")
+
+
+class Running:
+    """One source while its program runs; `look_for_ever`, `tick_for_ever` and the line are its tasks."""
+
+    def __init__(self, agent: KeptAgent, book: Book, *, board: LockBoard | None, where: link.HubAddress) -> None:
+        self.agent = agent
+        self.fault: BookFault | None = None
+        self.screen_number = 0
+        self.is_link_up = True
+        self.boot = 0
+        self.readings: dict[int, DoorReading] = {}
+        self._book = book
+        self._board = board
+        self._where = where
+        self._sync: sync.State = sync.Resting()
+        self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
+        self._held: deque[Input] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._told_head = book.head
+        self._trimmed_at = time.monotonic()
+
+    @property
+    def screen(self) -> Screen:
+        """What the screen shows."""
+        return self.agent.state.screen if self.fault is None else OUT_OF_SERVICE
+
+    def now(self) -> Now:
+        """What the machine's clocks read."""
+        return Now(datetime.now(UTC), MONOTONIC.now_ms(), self.boot)
+
+    # --- the agent
+
+    def take(self, given: Input) -> None:
+        """Feed the agent, then do what it asks for; while the book cannot be written only verdicts are kept."""
+        if self.fault is not None:
+            self._hold(given)
+            return
+        try:
+            effects = self.agent.feed(given, self.now())
+        except BookFault as fault:
+            self._out_of_service(fault)
+            self._hold(given)
+            return
+        for effect in effects:
+            self._do(effect)
+        if self._book.head != self._told_head:
+            self._told_head = self._book.head
+            self._step(sync.JournalGrew(self._told_head))
+
+    def _do(self, effect: Outward) -> None:
+        match effect:
+            case Unlock(door, deadline_ms):
+                self._spawn(self._open(door, deadline_ms))
+            case Show():
+                self._screen_changed()
+            case WholeWanted(why):
+                self._step(sync.WholeWanted(why))
+            case _:
+                assert_never(effect)
+
+    async def _open(self, door: int, deadline_ms: int) -> None:
+        assert self._board is not None, "a counter unlocks nothing"
+        verdict = await open_door(self._board, door, deadline_ms=deadline_ms, clock=MONOTONIC)
+        self.take(OpeningEnded(door, verdict))
+
+    def _hold(self, given: Input) -> None:
+        if isinstance(given, OpeningEnded):
+            self._held.append(given)
+
+    def _out_of_service(self, fault: BookFault) -> None:
+        _LOG.error("out of service: %s", fault)
+        self.fault = fault
+        self._screen_changed()
+        self._outgoing.put_nowait(None)
+
+    def _try_the_book(self) -> None:
+        """Whether the book can be written again; then what waited comes first."""
+        try:
+            with self._book.step() as writing:
+                writing.put("written", str(self.boot).encode())
+        except BookFault as fault:
+            self.fault = fault
+            return
+        self.fault = None
+        self._screen_changed()
+        while self._held and self.fault is None:
+            self.take(self._held.popleft())
+
+    # --- time and doors
+
+    async def tick_for_ever(self) -> None:
+        """Let agent and session know of time."""
+        while True:
+            self.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def tick(self) -> None:
+        """One tick."""
+        if self.fault is not None:
+            self._try_the_book()
+        self.take(Ticked())
+        if self.fault is None:
+            self._step(sync.Ticked())
+        if time.monotonic() - self._trimmed_at > TRIM_SECONDS:
+            self._trim()
+
+    async def look_for_ever(self) -> None:
+        """Look at the doors: often while one is dealt with, seldom otherwise."""
+        while self._board is not None:
+            self.readings = dict(await self._board.read_all())
+            self.take(DoorsSeen(self.readings))
+            busy = bool(self.agent.state.openings) or self.agent.state.round is not None
+            await asyncio.sleep(BUSY_LOOK_SECONDS if busy else IDLE_LOOK_SECONDS)
+
+    def _trim(self) -> None:
+        self._trimmed_at = time.monotonic()
+        try:
+            self._book.trim(KEPT_DAYS_AT_LEAST, self.agent.state.clock.at)
+        except BookFault as fault:
+            self._out_of_service(fault)
+
+    # --- the line
+
+    @property
+    def acknowledged(self) -> int:
+        """How far the hub holds the journal now written."""
+        return 0 if self.fault is not None else self._book.acknowledged().seq
+
+    def set_link(self, *, up: bool) -> None:
+        """Cut the line, or let it be dialled at once."""
+        self.is_link_up = up
+        if not up:
+            self._outgoing.put_nowait(None)
+        elif isinstance(self._sync, sync.Resting):
+            self._sync = sync.Resting()
+            self._step(sync.Ticked())
+
+    def _step(self, given: sync.Input) -> None:
+        self._sync, effects = sync.step(self._sync, given, MONOTONIC.now_ms())
+        for effect in effects:
+            try:
+                self._perform(effect)
+            except BookFault as fault:
+                self._out_of_service(fault)
+
+    def _perform(self, effect: sync.Effect) -> None:
+        match effect:
+            case sync.Dial():
+                self._spawn(self._carry_line())
+            case sync.CloseLine(why):
+                _LOG.info("the line is closed: %s", why)
+                self._outgoing.put_nowait(None)
+            case sync.Send(message):
+                self._outgoing.put_nowait(wire.encode(message))
+            case sync.SendEntries(number, epoch, first, last):
+                entries = self._book.entries_from(first, last - first + 1, epoch=epoch)
+                texts = tuple(write_entry(entry).decode() for entry in entries)
+                self._outgoing.put_nowait(wire.encode(wire.JournalSent(number, texts)))
+            case sync.Acknowledge(head):
+                if isinstance(self._book.acknowledge(head), Refusal):
+                    self._step(sync.Heard(wire.Forked(head.epoch, head.seq)))
+            case sync.ResendFrom(epoch, seq):
+                with self._book.step() as writing:
+                    writing.resend_from(seq, epoch=epoch)
+            case sync.Tell(given):
+                self.take(given)
+            case _:
+                assert_never(effect)
+
+    async def _carry_line(self) -> None:
+        """One line from dialling to its end."""
+        try:
+            if not self.is_link_up:
+                return
+            url, context = self._where()
+            async with link.line(url, context) as connection:
+                self._outgoing = asyncio.Queue()
+                sending = asyncio.create_task(self._send_all(connection))
+                try:
+                    self._step(sync.Connected(self._hello(), self._book.acknowledged()))
+                    async for frame in connection:
+                        self._hear(frame)
+                finally:
+                    sending.cancel()
+        except link.LINE_FAILS as lost:
+            _LOG.info("no line to the hub: %r", lost)
+        except Fault as fault:
+            _LOG.warning("no line to the hub: %s", fault)
+        finally:
+            self._step(sync.LineLost(random.random()))  # noqa: S311 - spreads attempts in time, guards nothing
+
+    async def _send_all(self, connection: ClientConnection) -> None:
+        """Send frames in their order until one says that the line is to be closed."""
+        while (frame := await self._outgoing.get()) is not None:
+            try:
+                await connection.send(frame, text=True)
+            except link.LINE_FAILS:
+                return
+        await connection.close()
+
+    def _hear(self, frame: str | bytes) -> None:
+        message = wire.read_from_hub(frame)
+        if isinstance(message, Refusal):
+            _LOG.warning("the hub said what is no message: %s", message.detail)
+            self._outgoing.put_nowait(None)
+        elif self.fault is None:
+            self._step(sync.Heard(message))
+
+    def _hello(self) -> wire.Hello:
+        state, head, now = self.agent.state, self._book.head, self.now()
+        applied = state.manifest
+        return wire.Hello(
+            source=state.source,
+            versions=wire.VERSIONS,
+            log_epoch=head.epoch,
+            last_seq=head.seq,
+            last_hash=head.hash,
+            boot=self.boot,
+            software=state.software,
+            hub_epoch=applied.manifest.hub_epoch if applied else 0,
+            generation=applied.manifest.generation if applied else 0,
+            manifest_digest=applied.digest if applied else "",
+            clock=wire.SourceClock(now.clock_source, now.uncertainty_ms),
+            abilities=("doors",) if state.kind is SourceKind.BANK else ("staff",),
+        )
+
+    # --- the screen and the end
+
+    async def screen_after(self, number: int, *, seconds: float) -> None:
+        """Wait until the screen is another than that of this number, or so many seconds have passed."""
+        if self.screen_number == number:
+            try:
+                await asyncio.wait_for(self._changed.wait(), seconds)
+            except TimeoutError:
+                return
+
+    def _screen_changed(self) -> None:
+        self.screen_number += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def stop(self) -> None:
+        """End the line and what else is under way."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.critical("a bug", exc_info=task.exception())
