@@ -75,7 +75,7 @@ def _meaning(command: cmd.AdoptFact, world: World) -> list[ev.AnyEvent]:
             return _taken_out(command, taken, world)
         case fact.DepositDeclined(parcel=name, reason=reason):
             if (parcel := _parcel(world, name)) is None:
-                return _case(command, ev.CaseKind.PARCEL_UNKNOWN, name, world)
+                return _case(command, ev.CaseKind.PARCEL_UNKNOWN, world, about=name)
             told = words(reason)
             declined = ev.DepositDeclined(name, command.point, told)
             return [declined, *opened_case(parcel, ev.CaseKind.DEPOSIT_DECLINED, told)]
@@ -84,15 +84,15 @@ def _meaning(command: cmd.AdoptFact, world: World) -> list[ev.AnyEvent]:
         case fact.ConditionSeen() as seen:
             return _condition(command, seen, world)
         case fact.DoorStuck(door=door):
-            return _case(command, ev.CaseKind.DOOR_STUCK, str(door), world)
+            return _case(command, ev.CaseKind.DOOR_STUCK, world, about=str(door))
         case fact.DoorForced(door=door):
-            return _case(command, ev.CaseKind.DOOR_FORCED, str(door), world)
+            return _case(command, ev.CaseKind.DOOR_FORCED, world, about=str(door))
         case fact.CodeEntryClosed(channel=channel):
-            return _case(command, ev.CaseKind.CODE_ENTRY_CLOSED, channel, world)
+            return _case(command, ev.CaseKind.CODE_ENTRY_CLOSED, world, about=channel)
         case fact.Started(unfinished=unfinished) if unfinished:
-            return _case(command, ev.CaseKind.OUTCOME_UNKNOWN, ", ".join(unfinished), world)
+            return _case(command, ev.CaseKind.OUTCOME_UNKNOWN, world, about=", ".join(unfinished))
         case fact.Unknown(name=kind):
-            return _case(command, ev.CaseKind.FACT_UNKNOWN, kind, world)
+            return _case(command, ev.CaseKind.FACT_UNKNOWN, world, about=kind)
         case (
             fact.IntentRecorded()
             | fact.DoorOpened()
@@ -121,7 +121,7 @@ def _put_in(command: cmd.AdoptFact, put_in: fact.ParcelPutIn, world: World) -> l
     key = StayKey(command.source, command.epoch, command.seq)
     room_class, name = RoomClass(words(put_in.room_class)), put_in.parcel
     if (parcel := _parcel(world, name)) is None:
-        case = _case(command, ev.CaseKind.PARCEL_UNKNOWN, name, world)
+        case = _case(command, ev.CaseKind.PARCEL_UNKNOWN, world, about=name)
         named = ParcelId(words(name))
         if len(_room(command, world).strays) >= MAX_STRAYS:
             return case
@@ -139,7 +139,7 @@ def _taken_out(command: cmd.AdoptFact, taken: fact.ParcelTakenOut, world: World)
     if str(taken.stay) in _room(command, world).strays:
         return [ev.StrayWithdrawn(command.point, taken.stay, taken.by)]
     if (parcel := _parcel(world, taken.parcel)) is None:
-        return _case(command, ev.CaseKind.PARCEL_UNKNOWN, taken.parcel, world)
+        return _case(command, ev.CaseKind.PARCEL_UNKNOWN, world, about=taken.parcel)
     stay = _own_stay(parcel, taken.stay, command)
     if stay is None:
         return opened_case(parcel, ev.CaseKind.STAY_UNKNOWN, str(taken.stay))
@@ -164,7 +164,7 @@ def _inherited(command: cmd.AdoptFact, inherited: fact.StayInherited, world: Wor
     if str(inherited.stay) in _room(command, world).strays:
         return []
     if (parcel := _parcel(world, inherited.parcel)) is None:
-        return _case(command, ev.CaseKind.PARCEL_UNKNOWN, inherited.parcel, world)
+        return _case(command, ev.CaseKind.PARCEL_UNKNOWN, world, about=inherited.parcel)
     stay = _own_stay(parcel, inherited.stay, command)
     if stay is None or not stay.is_open:
         return opened_case(parcel, ev.CaseKind.STAY_UNKNOWN, str(inherited.stay))
@@ -173,10 +173,12 @@ def _inherited(command: cmd.AdoptFact, inherited: fact.StayInherited, world: Wor
 
 def _condition(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: World) -> list[ev.AnyEvent]:
     if not is_room_class(seen.room_class) or not 0 < seen.capacity <= MAX_CAPACITY:
-        return _case(command, ev.CaseKind.FACT_UNKNOWN, f"{seen.condition} door {seen.door}", world)
+        return _case(command, ev.CaseKind.FACT_UNKNOWN, world, about=f"{seen.condition} door {seen.door}")
     named = dict.fromkeys(seen.stays[: fact.MAX_STAYS_NAMED])
-    here = [found for name, key in named if (found := _stay_behind(seen.door, _parcel(world, name), key, command))]
-    clocks = [event for parcel, stay in here for event in clock_at_door(parcel, stay, seen.condition, command.at)]
+    here = [found for name, key in named if (found := _stay_behind(command, _parcel(world, name), key, door=seen.door))]
+    clocks = [
+        event for parcel, stay in here for event in clock_at_door(parcel, stay, condition=seen.condition, at=command.at)
+    ]
     counted = sum(stay.room_class == seen.room_class for _, stay in here) + _strays_behind(command, seen, world)
     taken = max(0, counted - _room(command, world).beside.get(str(seen.door), 0))
     changed = ev.ConditionChanged(
@@ -185,7 +187,9 @@ def _condition(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: World) -
     return [changed, *clocks]
 
 
-def _stay_behind(door: int, parcel: Parcel | None, key: StayKey, command: cmd.AdoptFact) -> tuple[Parcel, Stay] | None:
+def _stay_behind(
+    command: cmd.AdoptFact, parcel: Parcel | None, key: StayKey, *, door: int
+) -> tuple[Parcel, Stay] | None:
     stay = _own_stay(parcel, key, command) if parcel else None
     return (parcel, stay) if parcel and stay and stay.is_open and stay.door == door else None
 
@@ -197,9 +201,9 @@ def _strays_behind(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: Worl
     return sum(stray.door == seen.door and stray.room_class == seen.room_class for stray in found)
 
 
-def _case(command: cmd.AdoptFact, what: ev.CaseKind, detail: str, world: World) -> list[ev.AnyEvent]:
+def _case(command: cmd.AdoptFact, what: ev.CaseKind, world: World, *, about: str) -> list[ev.AnyEvent]:
     """The opening of a case about the point, unless one about the same thing is open or there are too many."""
-    room, told = _room(command, world), words(detail)
+    room, told = _room(command, world), words(about)
     if case_key(what, told) in room.cases or len(room.cases) >= MAX_POINT_CASES:
         return []
     name = f"case:{what}:{command.source}:{command.epoch}:{command.seq}"

@@ -31,11 +31,11 @@ def turn_clock(command: ClockCommand, parcel: Parcel, world: World) -> list[ev.A
         return Refusal("hold-not-started", "parcel", parcel.id)
     if stay.hold.lapsed_at is not None:
         return Refusal("hold-lapsed", "parcel", parcel.id)
-    turned = _turned(command, stay, stay.hold, world)
+    turned = _turned(command, stay, stay.hold, world=world)
     return turned if isinstance(turned, Refusal) else [turned]
 
 
-def _turned(command: ClockCommand, stay: Stay, hold: Hold, world: World) -> ev.AnyEvent | Refusal:
+def _turned(command: ClockCommand, stay: Stay, hold: Hold, *, world: World) -> ev.AnyEvent | Refusal:
     match command:
         case cmd.ExtendHold():
             return _extended(command, stay.key, hold)
@@ -52,7 +52,7 @@ def _turned(command: ClockCommand, stay: Stay, hold: Hold, world: World) -> ev.A
                 return Refusal("source-unheard", "point", command.point)
             return ev.HoldResumed(command.parcel, stay.key, resumed(hold, why, command.at).ends_at, why)
         case cmd.LapseHold():
-            return _lapsed(command, stay.key, hold, world.rooms[command.point])
+            return _lapsed(command, stay.key, hold, room=world.rooms[command.point])
         case _:
             assert_never(command)
 
@@ -65,7 +65,7 @@ def _extended(command: cmd.ExtendHold, key: StayKey, hold: Hold) -> ev.AnyEvent 
     return ev.HoldExtended(command.parcel, key, command.ends_at)
 
 
-def _lapsed(command: cmd.LapseHold, key: StayKey, hold: Hold, room: Room | None) -> ev.AnyEvent | Refusal:
+def _lapsed(command: cmd.LapseHold, key: StayKey, hold: Hold, *, room: Room | None) -> ev.AnyEvent | Refusal:
     if hold.paused_at is not None:
         return Refusal("hold-paused", "parcel", ", ".join(hold.reasons))
     if _is_unheard(room):
@@ -89,7 +89,7 @@ def clock_at_start(parcel: Parcel, stay: Stay, room: Room) -> Iterable[ev.AnyEve
         yield ev.HoldPaused(parcel.id, stay.key, DOOR)
 
 
-def clock_at_door(parcel: Parcel, stay: Stay, condition: Condition, at: Instant) -> Iterable[ev.AnyEvent]:
+def clock_at_door(parcel: Parcel, stay: Stay, *, condition: Condition, at: Instant) -> Iterable[ev.AnyEvent]:
     """What the condition of its door does to the clock of a stay."""
     hold = stay.hold
     if hold is None or hold.lapsed_at is not None:

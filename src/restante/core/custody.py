@@ -13,7 +13,7 @@ from restante.core.clocks import clock_at_start, turn_clock
 from restante.core.ids import PointId
 from restante.core.parcel import Parcel, current_stay, is_drop_off, is_ended, stage_of, waiting_at
 from restante.core.refusals import Refusal
-from restante.core.reservation import Firmness, Promise, Room, Window, check_promise, with_promise
+from restante.core.reservation import Promise, Room, check_promise, with_promise
 from restante.core.stay import Evidence, RecallReason, Stay
 from restante.core.surprises import deposited, opened_case
 from restante.core.time import Instant, hold_end
@@ -95,15 +95,15 @@ def _reserve(command: cmd.ReserveRoom, parcel: Parcel, world: World) -> Decision
         return refused
     if parcel.promise is not None:
         return Refusal("already-promised", "point", parcel.promise.point)
-    promise = _promise(parcel, command.point, command.window, command.firmness, command.until)
-    return _promised(parcel, promise, world, command.at)
+    promise = _promise(command, parcel, command.point)
+    return _promised(parcel, promise, world, now=command.at)
 
 
-def _promise(parcel: Parcel, point: PointId, window: Window, firmness: Firmness, until: Instant) -> Promise:
-    return Promise(point, parcel.room_class, window, parcel.org, firmness, until)
+def _promise(command: cmd.ReserveRoom | cmd.RedirectParcel, parcel: Parcel, point: PointId) -> Promise:
+    return Promise(point, parcel.room_class, command.window, parcel.org, command.firmness, command.until)
 
 
-def _promised(parcel: Parcel, promise: Promise, world: World, now: Instant) -> Decision:
+def _promised(parcel: Parcel, promise: Promise, world: World, *, now: Instant) -> Decision:
     room = world.rooms[promise.point]
     if room is None:
         return Refusal("point-unknown", "point", promise.point)
@@ -161,8 +161,8 @@ def _redirect(command: cmd.RedirectParcel, parcel: Parcel, world: World) -> Deci
     recalled = _recalled_for_redirect(command, parcel)
     if isinstance(recalled, Refusal):
         return recalled
-    promise = _promise(parcel, command.to_point, command.window, command.firmness, command.until)
-    reserved = _promised(parcel, promise, world, command.at)
+    promise = _promise(command, parcel, command.to_point)
+    reserved = _promised(parcel, promise, world, now=command.at)
     if isinstance(reserved, Refusal):
         return reserved
     return [ev.ParcelRedirected(parcel.id, command.to_point, command.from_point), *ended, *reserved, *recalled]
@@ -203,10 +203,10 @@ def _record_notice(command: cmd.RecordNotice, parcel: Parcel, world: World) -> D
         return told
     if command.point != stay.point:
         return Refusal("point-not-named", "point", stay.point)
-    return [*told, *_started(parcel, stay, world.rooms[stay.point], command.at)]
+    return [*told, *_started(parcel, stay, world.rooms[stay.point], now=command.at)]
 
 
-def _started(parcel: Parcel, stay: Stay, room: Room | None, now: Instant) -> Iterable[ev.AnyEvent]:
+def _started(parcel: Parcel, stay: Stay, room: Room | None, *, now: Instant) -> Iterable[ev.AnyEvent]:
     assert room is not None, "a stay is at a known point"
     yield ev.HoldStarted(parcel.id, stay.key, hold_end(room.hold, now, room.calendar))
     yield from clock_at_start(parcel, stay, room)

@@ -121,7 +121,7 @@ def is_feasible(supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int
             path = _path(demand, free, seated)
             if path is None:
                 return False
-            short -= _seat(path, short, free, seated)
+            short -= _seat(path, free, seated, wanted=short)
     return True
 
 
@@ -161,7 +161,7 @@ def _traced(end: RoomClass, came_by: Mapping[RoomClass, tuple[RoomClass, RoomCla
     return path[::-1]
 
 
-def _seat(path: _Path, wanted: int, free: dict[RoomClass, int], seated: _Seated) -> int:
+def _seat(path: _Path, free: dict[RoomClass, int], seated: _Seated, *, wanted: int) -> int:
     """Carry out the moves of a path for as many as can go along it, and tell how many could."""
     leaving = [(left, mover) for (_, left), (mover, _) in pairwise(path)]
     many = min([wanted, free[path[-1][1]], *(seated[left][mover] for left, mover in leaving)])
@@ -257,17 +257,17 @@ def with_deposit(room: Room, door: int, room_class: RoomClass, *, shared: bool =
     """The room with one parcel more behind ``door``; ``shared`` when it lies beside another and takes up no room."""
     if shared:
         return msgspec.structs.replace(room, beside=_moved(room.beside, str(door), 1))
-    return _with_stay(room, door, room_class, 1)
+    return _with_stay(room, door, room_class, step=1)
 
 
 def with_withdrawal(room: Room, door: int, room_class: RoomClass) -> Room:
     """The room with one parcel fewer behind ``door``; the last one to go gives its room back, whoever came first."""
     if room.beside.get(str(door)):
         return msgspec.structs.replace(room, beside=_moved(room.beside, str(door), -1))
-    return _with_stay(room, door, room_class, -1)
+    return _with_stay(room, door, room_class, step=-1)
 
 
-def _with_stay(room: Room, door: int, room_class: RoomClass, step: int) -> Room:
+def _with_stay(room: Room, door: int, room_class: RoomClass, *, step: int) -> Room:
     broken = room.faulty.get(str(door))
     if broken is None or broken.room_class != room_class:
         return msgspec.structs.replace(room, in_use=_moved(room.in_use, room_class, step))
@@ -308,11 +308,11 @@ def with_condition(room: Room, door: int, *, broken: Faulty | None) -> Room:
         return msgspec.structs.replace(room, faulty={**room.faulty, str(door): worse})
     faulty = {other: value for other, value in room.faulty.items() if other != str(door)}
     if broken is not None:
-        return _shifted(room, broken, -1, {**faulty, str(door): broken})
-    return _shifted(room, before, 1, faulty) if before is not None else room
+        return _shifted(room, broken, -1, faulty={**faulty, str(door): broken})
+    return _shifted(room, before, 1, faulty=faulty) if before is not None else room
 
 
-def _shifted(room: Room, compartment: Faulty, sign: int, faulty: dict[str, Faulty]) -> Room:
+def _shifted(room: Room, compartment: Faulty, sign: int, *, faulty: dict[str, Faulty]) -> Room:
     name = compartment.room_class
     supply = {**room.supply, name: room.supply.get(name, 0) + sign * compartment.capacity}
     in_use = _moved(room.in_use, name, sign * compartment.stays)
