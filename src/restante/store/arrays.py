@@ -50,14 +50,20 @@ def texts(values: Iterable[str]) -> str:
 
 
 def texts_or_null(values: Iterable[str | None]) -> str:
-    """Any texts, some of them missing."""
-    quoted = ("NULL" if value is None else texts((value,))[1:-1] for value in values)
-    return "{" + ",".join(quoted) + "}"
+    """Any texts, some of them missing and most of them the same few."""
+    given = list(values)
+    quoted = {value: "NULL" if value is None else texts((value,))[1:-1] for value in set(given)}
+    return "{" + ",".join([quoted[value] for value in given]) + "}"
 
 
 def instants(values: Iterable[Instant]) -> str:
-    """Instants to the microsecond."""
-    return "{" + ",".join([value.isoformat() for value in values]) + "}"
+    """Instants to the microsecond; runs of the same one are written once."""
+    written, last, text = list[str](), None, ""
+    for value in values:
+        if value is not last:
+            last, text = value, value.isoformat()
+        written.append(text)
+    return "{" + ",".join(written) + "}"
 
 
 def blobs(values: Iterable[bytes]) -> Blobs:
@@ -65,8 +71,6 @@ def blobs(values: Iterable[bytes]) -> Blobs:
     given = list(values)
     if not given:
         return Blobs(_HEADER.pack(0, 0, _BYTEA, 0, 0)[:12])
-    parts = [_HEADER.pack(1, 0, _BYTEA, len(given), 1)]
-    for value in given:
-        parts.append(_LENGTH.pack(len(value)))
-        parts.append(value)
-    return Blobs(b"".join(parts))
+    length = _LENGTH.pack
+    parts = [part for value in given for part in (length(len(value)), value)]
+    return Blobs(_HEADER.pack(1, 0, _BYTEA, len(given), 1) + b"".join(parts))

@@ -1,0 +1,74 @@
+"""One hub process of the custody benchmark: a lane, a prepared load, and the engine that puts it through."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+
+import msgspec
+import uvloop
+
+from benchmarks.lifecycle import STEPS, Load
+from restante.core.commands import AnyCommand
+from restante.core.ids import Lane
+from restante.hub.engine import Accepted, Engine, settle_memory
+from restante.store.postgres import open_ledger
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What one writer is to do."""
+
+    dsn: str
+    lane: int
+    seed: int
+    batch: int
+    commands: int
+
+
+class Stint(msgspec.Struct, frozen=True):
+    """What one writer did; instants are seconds of the machine's monotonic clock, which all processes share."""
+
+    started: float
+    ended: float
+    accepted: int
+    events: int
+    batch_seconds: tuple[float, ...]
+    refused: tuple[str, ...] = ()
+
+
+def work(order: Order, ready: Barrier, answer: Connection) -> None:
+    """Prepare, wait for the other writers, put the load through, and report."""
+    answer.send_bytes(msgspec.json.encode(uvloop.run(_work(order, ready))))
+
+
+async def _work(order: Order, ready: Barrier) -> Stint:
+    parcels = order.commands // STEPS
+    load = Load(Lane(order.lane), points=100, seed=order.seed)
+    provision, commands = load.provision(), load.commands(parcels, min(2 * order.batch + 50, parcels // 2))
+    async with open_ledger(order.dsn, writers=1, readers=1) as ledger:
+        engine = Engine(ledger, lambda: datetime.now(UTC), max_batch=order.batch, queue_limit=100_000)
+        await engine.submit_all(provision)
+        warm = Load(Lane(order.lane), points=1, seed=order.seed + 1_000_000)
+        await engine.submit_all([*warm.provision(), *warm.commands(2 * STEPS, 2)])
+        settle_memory()
+        ready.wait()
+        return await _put_through(engine, commands, order.batch)
+
+
+async def _put_through(engine: Engine, commands: Sequence[AnyCommand], batch: int) -> Stint:
+    seconds, refused = list[float](), list[str]()
+    accepted = events = 0
+    started = last = time.monotonic()
+    for start in range(0, len(commands), batch):
+        outcomes = await engine.try_all(commands[start : start + batch])
+        now = time.monotonic()
+        seconds.append(now - last)
+        last = now
+        for outcome in outcomes:
+            if isinstance(outcome, Accepted) and not outcome.replayed:
+                accepted += 1
+                events += len(outcome.positions)
+            else:
+                refused.append(repr(outcome))
+    return Stint(started, last, accepted, events, tuple(seconds), tuple(refused[:5]))
