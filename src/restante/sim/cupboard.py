@@ -1,0 +1,97 @@
+"""What the worker keeps beside the ledger, in memory: people's details and codes, and what was tried to tell them."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from restante.core.ids import ContactId, ParcelId, PointId
+from restante.sim.rows import RowLedger
+from restante.store.attempts import Attempt, Errand
+from restante.store.ledger import TaskRow
+from restante.store.vault import CodeUse, ContactDetails, OpenedCode
+
+
+class FragileRows(RowLedger):
+    """The rows of a story, with a place to stop a worker between the effect of a task and crossing it off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_finish: Callable[[], None] = _go_on
+
+    async def finish_tasks(self, done: Iterable[TaskRow]) -> None:
+        """See ``Ledger.finish_tasks``."""
+        self.before_finish()
+        await super().finish_tasks(done)
+
+
+class MemoryVault:
+    """See ``Vault``. Nothing is sealed, because nothing leaves the story."""
+
+    def __init__(self) -> None:
+        self._people: dict[ContactId, ContactDetails] = {}
+        self._codes: dict[CodeUse, OpenedCode] = {}
+
+    async def remember(self, contact: ContactId, details: ContactDetails) -> None:
+        """See ``Vault``."""
+        self._people[contact] = details
+
+    async def remember_all(self, people: Mapping[ContactId, ContactDetails]) -> None:
+        """See ``Vault``."""
+        self._people.update(people)
+
+    async def recall(self, contacts: Iterable[ContactId]) -> Mapping[ContactId, ContactDetails]:
+        """See ``Vault``."""
+        return {contact: self._people[contact] for contact in sorted(set(contacts)) if contact in self._people}
+
+    async def forget(self, contact: ContactId) -> None:
+        """See ``Vault``."""
+        self._people.pop(contact, None)
+
+    async def seal_code(self, code: OpenedCode) -> OpenedCode | None:
+        """See ``Vault``."""
+        return self._codes.setdefault(code.use, code) if code.holder in self._people else None
+
+    async def open_code(self, parcel: ParcelId, point: PointId | None = None) -> OpenedCode | None:
+        """See ``Vault``."""
+        found = [code for use, code in self._known() if use.parcel == parcel and point in (None, use.point)]
+        return max(found, key=lambda code: code.use.number, default=None)
+
+    async def open_codes(self, uses: Iterable[CodeUse]) -> Mapping[CodeUse, OpenedCode]:
+        """See ``Vault``."""
+        known = dict(self._known())
+        return {use: known[use] for use in uses if use in known}
+
+    async def note_epoch(self, use: CodeUse, epoch: int) -> None:
+        """See ``Vault``."""
+        if use in self._codes:
+            self._codes[use] = msgspec.structs.replace(self._codes[use], epoch=epoch)
+
+    async def drop_code(self, use: CodeUse) -> None:
+        """See ``Vault``."""
+        self._codes.pop(use, None)
+
+    def _known(self) -> list[tuple[CodeUse, OpenedCode]]:
+        return [(use, code) for use, code in self._codes.items() if code.holder in self._people]
+
+
+class MemoryAttempts:
+    """See ``Attempts``."""
+
+    def __init__(self) -> None:
+        self._made: dict[Errand, dict[int, Attempt]] = {}
+
+    async def made(self, errand: Errand) -> Sequence[Attempt]:
+        """See ``Attempts``."""
+        return [attempt for _, attempt in sorted(self._made.get(errand, {}).items())]
+
+    async def add(self, errand: Errand, number: int, attempt: Attempt) -> None:
+        """See ``Attempts``."""
+        self._made.setdefault(errand, {}).setdefault(number, attempt)
+
+    async def clear(self, errand: Errand) -> None:
+        """See ``Attempts``."""
+        self._made.pop(errand, None)
+
+
+def _go_on() -> None:
+    """Nothing stops the worker."""

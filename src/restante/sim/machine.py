@@ -1,0 +1,295 @@
+"""A controller in a story: the real agent and session steps on a book, in front of steel, behind a link.
+
+What survives a loss of power is the book; what does not is everything else here. Clocks are the machine's own: the
+steady one counts from each start, the wall clock may be off by as much as the story wants.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from typing import Final, assert_never
+
+from restante.core.bank import SourceKind
+from restante.core.ids import SourceId
+from restante.core.refusals import Refusal
+from restante.core.time import EPOCH
+from restante.edge import inputs as told
+from restante.edge import sync
+from restante.edge.clock import Now
+from restante.edge.drivers.evidence import Verdict
+from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted, Woke
+from restante.edge.keeping import Keeps, KeptAgent, next_boot
+from restante.edge.screens import Screen
+from restante.sim.clock import SECOND_MS, Clock, Story
+from restante.sim.hubside import TICK_MS
+from restante.sim.links import Link
+from restante.sim.power import Fuse, FusedBook, PowerLost
+from restante.sim.steelwork import Steelwork
+from restante.wire import session as wire
+from restante.wire.journal import write_entry
+
+_BUSY_TICK_MS: Final = 5 * SECOND_MS
+_SOFTWARE: Final = "story"
+
+Dial = Callable[[], Link | None]
+
+
+class Machine:
+    """One controller, from its first start on."""
+
+    def __init__(
+        self, steel: Steelwork, book: Keeps, clock: Clock, *, kind: SourceKind, story: Story, chance: Random, dial: Dial
+    ) -> None:
+        self.source = SourceId(book.source)
+        self.steel = steel
+        self.book = book
+        self.fuse = Fuse()
+        self.is_taken = False
+        self.off_ms = 0
+        self.starts = 0
+        self.agent: KeptAgent | None = None
+        self.on_power_lost: Callable[[], None] = _stay_dark
+        self.after_feed: Callable[[], None] = _stay_dark
+        self._kind = kind
+        self._clock = clock
+        self._story = story
+        self._chance = chance
+        self._dial = dial
+        self._sync: sync.State = sync.Resting()
+        self._link: Link | None = None
+        self.boot = 0
+        self._started_ms = 0
+        self._is_ticking_fast = False
+        steel.on_change = self._look_twice
+
+    # --- power
+
+    def start(self) -> None:
+        """Power comes, and the program starts on what the book kept."""
+        assert self.agent is None
+        self.fuse.mend()
+        self.starts += 1
+        self.boot = next_boot(self.book)
+        self._started_ms = self._clock.now_ms
+        self.agent = KeptAgent(FusedBook(self.book, self.fuse), kind=self._kind)
+        self._sync = sync.Resting()
+        self.give(Woke(_SOFTWARE))
+        self._look_twice()
+        self._sync_step(sync.Ticked())
+        self._tick_later(self.boot)
+
+    def lose_power(self) -> None:
+        """Everything that was not flushed is gone; half of the times the hub does not even see the line close."""
+        if self.agent is None:
+            return
+        self._story.tell(f"{self.source[-6:]} loses power")
+        self.agent = None
+        if self._link is not None:
+            link, self._link = self._link, None
+            if self._chance.random() < 0.5:
+                link.drop(by_hub=False)
+            link.is_open = False
+        self.on_power_lost()
+
+    @property
+    def screen(self) -> Screen | None:
+        """What the screen shows; None while it is dark."""
+        return None if self.agent is None else self.agent.state.screen
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a session is open."""
+        return self.agent is not None and isinstance(self._sync, sync.Live)
+
+    # --- the agent
+
+    def give(self, given: Input) -> None:
+        """Feed the agent, flush, and carry out what follows; power may fail at every boundary on the way."""
+        if self.agent is None:
+            return
+        try:
+            self._feed(given)
+        except PowerLost:
+            self.lose_power()
+
+    def _feed(self, given: Input) -> None:
+        assert self.agent is not None
+        before = self.agent.book.head
+        for effect in self.agent.feed(given, self._now()):
+            self._carry_out(effect)
+            self.fuse.burn()
+        self.after_feed()
+        if self.agent.book.head != before:
+            self._sync_step(sync.JournalGrew(self.agent.book.head))
+        if self.agent is not None and self.agent.state.openings:
+            self._tick_fast()
+
+    def _carry_out(self, effect: Outward) -> None:
+        match effect:
+            case Unlock(door, deadline_ms):
+                boot = self.boot
+                at_ms = deadline_ms + self._started_ms
+                self.steel.unlock(door, deadline_ms=at_ms, told=lambda verdict: self._ended(boot, door, verdict))
+            case WholeWanted(why):
+                self._sync_step(sync.WholeWanted(why))
+            case Show():
+                pass
+            case _:
+                assert_never(effect)
+
+    def _ended(self, boot: int, door: int, verdict: Verdict) -> None:
+        if boot == self.boot:
+            self.give(OpeningEnded(door, verdict))
+
+    def _look_twice(self) -> None:
+        """Two agreeing looks settle what a door is."""
+        self._look()
+        self._clock.after(300, self._look)
+
+    def _look(self) -> None:
+        if self.agent is not None:
+            self.give(DoorsSeen(self.steel.readings()))
+
+    def _now(self) -> Now:
+        wall = max(self._clock.now + timedelta(milliseconds=self.off_ms), EPOCH)
+        return Now(wall, self._steady_ms(), self.boot)
+
+    def _steady_ms(self) -> int:
+        return self._clock.now_ms - self._started_ms
+
+    def _tick_fast(self) -> None:
+        """While a door is being dealt with, time is told every few seconds."""
+        if self._is_ticking_fast:
+            return
+        self._is_ticking_fast = True
+
+        def tick() -> None:
+            self._is_ticking_fast = False
+            self.give(Ticked())
+            if self.agent is not None and self.agent.state.openings:
+                self._tick_fast()
+
+        self._clock.after(_BUSY_TICK_MS, tick)
+
+    def _tick_later(self, boot: int) -> None:
+        """Time is told at rest a moment after each tick of the hub, whose ping has been heard by then."""
+
+        def tick() -> None:
+            if boot == self.boot and self.agent is not None:
+                self.give(Ticked())
+                self._sync_step(sync.Ticked())
+                self._tick_later(boot)
+
+        self._clock.at(self._clock.now_ms // TICK_MS * TICK_MS + TICK_MS + 2 * SECOND_MS, tick)
+
+    # --- the session
+
+    def _sync_step(self, given: sync.Input) -> None:
+        if self.agent is None:
+            return
+        self._sync, effects = sync.step(self._sync, given, self._steady_ms())
+        try:
+            for effect in effects:
+                self._sync_effect(effect)
+                self.fuse.burn()
+        except PowerLost:
+            self.lose_power()
+            return
+        self._wake_sync()
+
+    def _sync_effect(self, effect: sync.Effect) -> None:
+        if self.agent is None:
+            return
+        match effect:
+            case sync.Dial():
+                self._dial_hub()
+            case sync.CloseLine():
+                if self._link is not None:
+                    self._link.drop(by_hub=False)
+                self._line_lost(self._link)
+            case sync.Send(message):
+                self._send(message)
+            case sync.SendEntries(number, epoch, first, last):
+                entries = self.agent.book.entries_from(first, last - first + 1, epoch=epoch)
+                self._send(wire.JournalSent(number, tuple(write_entry(entry).decode() for entry in entries)))
+            case sync.Acknowledge(head):
+                with self.agent.book.step() as writing:
+                    refused = writing.acknowledge(head)
+                if isinstance(refused, Refusal):
+                    self.give(told.ForkTold())
+            case sync.ResendFrom(epoch, seq):
+                with self.agent.book.step() as writing:
+                    writing.resend_from(seq, epoch=epoch)
+            case sync.Tell(given):
+                self.give(given)
+                if self.agent is not None:
+                    self._sync_step(sync.JournalGrew(self.agent.book.head))
+            case _:
+                assert_never(effect)
+
+    def _dial_hub(self) -> None:
+        link = self._dial()
+        if link is None:
+            self._sync_step(sync.LineLost(self._chance.random()))
+            return
+        self._link = link
+        link.to_source = lambda frame: self._hear(link, frame)
+        link.source_hears_end = lambda: self._line_lost(link)
+        assert self.agent is not None
+        self._sync_step(sync.Connected(self._hello(self.agent), self.agent.book.acknowledged()))
+
+    def _hello(self, agent: KeptAgent) -> wire.Hello:
+        head, applied = agent.book.head, agent.state.manifest
+        return wire.Hello(
+            source=self.source,
+            versions=wire.VERSIONS,
+            log_epoch=head.epoch,
+            last_seq=head.seq,
+            last_hash=head.hash,
+            boot=self.boot,
+            software=_SOFTWARE,
+            hub_epoch=applied.manifest.hub_epoch if applied else 0,
+            generation=applied.manifest.generation if applied else 0,
+            manifest_digest=applied.digest if applied else "",
+            clock=wire.SourceClock("system", 1_000),
+        )
+
+    def _hear(self, link: Link, frame: str) -> None:
+        if link is not self._link:
+            return
+        message = wire.read_from_hub(frame)
+        assert not isinstance(message, Refusal), message
+        self._sync_step(sync.Heard(message))
+
+    def _line_lost(self, link: Link | None) -> None:
+        if link is self._link:
+            self._link = None
+            self._sync_step(sync.LineLost(self._chance.random()))
+
+    def _send(self, message: wire.FromSource) -> None:
+        if self._link is not None:
+            self._link.up(wire.encode(message))
+
+    def _wake_sync(self) -> None:
+        """Tell the session the time again when it has something to do then."""
+        state, boot = self._sync, self.boot
+        match state:
+            case sync.Resting(until_ms=until_ms):
+                at_ms = until_ms
+            case sync.Greeting(since_ms=since_ms):
+                at_ms = since_ms + sync.GREETING_MS
+            case sync.Live(resume_ms=resume_ms) if resume_ms > self._steady_ms():
+                at_ms = resume_ms
+            case _:
+                return
+
+        def wake() -> None:
+            if self._sync is state and boot == self.boot:
+                self._sync_step(sync.Ticked())
+
+        self._clock.at(max(self._started_ms + at_ms, self._clock.now_ms + 1), wake)
+
+
+def _stay_dark() -> None:
+    """Nobody sees to it that power comes again."""
+

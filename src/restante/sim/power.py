@@ -1,0 +1,73 @@
+"""Power that fails at a chosen moment: before a write, inside one, after it, or after any deed that follows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from restante.edge.keeping import Keeps, WritingStep
+from restante.wire.journal import Entry, Head
+
+
+class PowerLost(Exception):
+    """The controller stopped here; what its book had flushed is all that is left."""
+
+
+class Fuse:
+    """Counts the moments at which power may fail, and fails at the one it was set to."""
+
+    def __init__(self) -> None:
+        self._left: int | None = None
+
+    def set(self, moments: int) -> None:
+        """Fail after so many moments more."""
+        self._left = moments
+
+    def mend(self) -> None:
+        """Power is there again."""
+        self._left = None
+
+    def burn(self) -> None:
+        """One moment. Raises ``PowerLost`` when it is the one."""
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left <= 0:
+            raise PowerLost
+
+
+class FusedBook:
+    """A book whose writes the fuse may break: before, in the middle, and after the flush."""
+
+    def __init__(self, book: Keeps, fuse: Fuse) -> None:
+        self.inner = book
+        self._fuse = fuse
+
+    @property
+    def source(self) -> str:
+        """See ``Keeps``."""
+        return self.inner.source
+
+    @property
+    def head(self) -> Head:
+        """See ``Keeps``."""
+        return self.inner.head
+
+    @contextmanager
+    def step(self) -> Iterator[WritingStep]:
+        """See ``Keeps``."""
+        self._fuse.burn()
+        with self.inner.step() as writing:
+            yield writing
+            self._fuse.burn()
+        self._fuse.burn()
+
+    def values(self, prefix: str = "") -> dict[str, bytes]:
+        """See ``Keeps``."""
+        return self.inner.values(prefix)
+
+    def acknowledged(self, epoch: int | None = None) -> Head:
+        """See ``Keeps``."""
+        return self.inner.acknowledged(epoch)
+
+    def entries_from(self, seq: int, limit: int = 100, *, epoch: int | None = None) -> tuple[Entry, ...]:
+        """See ``Keeps``."""
+        return self.inner.entries_from(seq, limit, epoch=epoch)

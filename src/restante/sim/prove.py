@@ -1,0 +1,153 @@
+"""The long proof: seed after seed of the simulation on every core, for as long as told, with an account that is kept.
+
+The account is a file of lines, one a seed, named by the commit it was made with. A proof that is stopped goes on where
+it stopped: seeds that stand in the account of the same commit are not run again.
+"""
+
+import os
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from restante.sim.run import Outcome, explain, run
+
+FOLDER: Final = Path("prove")
+_SEEDS_AT_ONCE: Final = 4
+
+
+class Account(msgspec.Struct):
+    """What a proof has come to so far."""
+
+    seeds: set[int] = set()
+    failed: list[int] = []
+    bank_hours: float = 0.0
+    parcels: int = 0
+    seconds: float = 0.0
+    faults: Counter[str] = Counter()
+    checked: Counter[str] = Counter()
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one seed."""
+        self.seeds.add(outcome.seed)
+        self.bank_hours += outcome.bank_hours
+        self.parcels += outcome.parcels
+        self.seconds += outcome.seconds
+        self.faults.update(outcome.faults)
+        self.checked.update(outcome.checked)
+        if outcome.violations:
+            self.failed.append(outcome.seed)
+
+    def summary(self) -> str:
+        """The account in words and numbers."""
+        faults = ", ".join(f"{name} {number:,}" for name, number in self.faults.most_common())
+        checked = "\n".join(f"    {name}: {number:,}" for name, number in sorted(self.checked.items()))
+        rate = 3600 * self.bank_hours / self.seconds if self.seconds else 0.0
+        return (
+            f"{len(self.seeds):,} seeds, {self.bank_hours:,.0f} simulated bank-hours, {self.parcels:,} parcels; "
+            f"{rate:,.0f} bank-hours an hour and core\n"
+            f"  faults: {faults or 'none'}\n  invariants checked:\n{checked}\n"
+            f"  violations: {len(self.failed)}" + (f", seeds {self.failed[:20]}" if self.failed else "")
+        )
+
+
+def main(
+    *,
+    minutes: float | None = None,
+    seeds: str | None = None,
+    folder: Path = FOLDER,
+    processes: int | None = None,
+    console: Console | None = None,
+) -> int:
+    """Prove for ``minutes``, or the seeds ``a-b`` (both ends included), or a minute; 1 if any seed fails, else 0."""
+    console = console or Console(stderr=True)
+    path = folder / f"sim-{_commit()}.jsonl"
+    account = read_account(path)
+    wanted = parse_seeds(seeds) if seeds else count(1)
+    deadline = None if minutes is None and seeds else time.monotonic() + 60 * (1 if minutes is None else minutes)
+    todo = (seed for seed in wanted if seed not in account.seeds)
+    console.print(f"Proving the simulation; the account is {path}, with {len(account.seeds):,} seeds in it already.")
+    folder.mkdir(parents=True, exist_ok=True)
+    goal = len(parse_seeds(seeds)) if seeds else None
+    with path.open("ab") as kept, _bar(console) as bar:
+        shown = bar.add_task("seeds", total=goal, completed=0)
+        for outcome in outcomes(todo, deadline=deadline, processes=processes or os.cpu_count() or 1):
+            kept.write(msgspec.json.encode(outcome) + b"\n")
+            kept.flush()
+            account.add(outcome)
+            bar.update(shown, advance=1, figures=f"{account.bank_hours:,.0f} bank-hours, {len(account.failed)} failed")
+            if outcome.violations:
+                console.print(explain(outcome), markup=False, highlight=False)
+    console.print(account.summary(), markup=False, highlight=False)
+    return 1 if account.failed else 0
+
+
+def outcomes(seeds: Iterator[int], *, deadline: float | None, processes: int) -> Iterator[Outcome]:
+    """Outcomes as they come, from as many processes; no new seed begins after ``deadline`` on the steady clock."""
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        running: set[Future[list[Outcome]]] = set()
+        while True:
+            while len(running) < 2 * processes and (deadline is None or time.monotonic() < deadline):
+                part = [seed for seed, _ in zip(seeds, range(_SEEDS_AT_ONCE), strict=False)]
+                if not part:
+                    break
+                running.add(pool.submit(run_all, part))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from future.result()
+
+
+def run_all(seeds: Sequence[int]) -> list[Outcome]:
+    """The outcomes of several seeds, one after the other."""
+    return [run(seed) for seed in seeds]
+
+
+def read_account(path: Path) -> Account:
+    """The account in a file; a last line cut off by a crash is not counted, and its seed is run again."""
+    account = Account()
+    if path.exists():
+        decoder = msgspec.json.Decoder(Outcome)
+        for line in path.read_bytes().splitlines():
+            try:
+                account.add(decoder.decode(line))
+            except msgspec.DecodeError:
+                continue
+    return account
+
+
+def parse_seeds(text: str) -> range:
+    """``7-90`` as the seeds from 7 to 90, ``7`` as that one. Raises ``ValueError`` for anything else."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
+    return Progress(*columns, TextColumn("{task.fields[figures]}", justify="left"), console=console)
+
+
+def _commit() -> str:
+    """The commit this is run from, with a mark when files differ from it; a word when there is none."""
+    try:
+        told = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+            cwd=Path(__file__).parent,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "installed"
+    return told.stdout.strip()

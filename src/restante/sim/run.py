@@ -1,0 +1,202 @@
+"""One seed from beginning to end: the world is set up, goes on for some days, heals, comes to rest, and is judged."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from structlog.testing import capture_logs
+
+from restante.core.ids import Lane, SourceId
+from restante.edge.keeping import Keeps
+from restante.sim.clock import DAY_MS, HOUR_MS
+from restante.sim.invariants import FINAL, Seen
+from restante.sim.world import World
+from restante.store.check import check
+from restante.store.ledger import JournalRow, Ledger, Recorded
+from restante.wire.journal import Entry
+
+REST_HOURS: Final = 30
+MOST_HOURS: Final = 120
+_PAGE: Final = 1_000
+_TOLD_LINES: Final = 30
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a seed came to. ``checked`` counts how often each rule was asked; ``seconds`` is what it took."""
+
+    seed: int
+    trace: str
+    bank_hours: float
+    parcels: int
+    steps: int
+    faults: dict[str, int]
+    checked: dict[str, int]
+    violations: tuple[str, ...] = ()
+    story: tuple[str, ...] = ()
+    ends: dict[str, int] = {}
+    seconds: float = 0.0
+
+
+def run(
+    seed: int,
+    *,
+    ledger: Ledger | None = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+    books: Path | None = None,
+    plant: Callable[[World], None] | None = None,
+) -> Outcome:
+    """Tell the story of a seed and judge it.
+
+    ``ledger`` (with the ``loop`` it lives in) and ``books`` put real stores under it; ``plant`` may break the world
+    before it starts, to see whether anybody notices.
+    """
+    began_s = time.perf_counter()
+    with _loop_or_new(loop) as at, capture_logs() as logs:
+        world = World(seed, at, ledger=ledger, books=books)
+        try:
+            world.set_up()
+            if plant is not None:
+                plant(world)
+            world.clock.run(world.plot.days * DAY_MS)
+            world.heal()
+            come_to_rest(world)
+            found = judge(world)
+        except Exception as bug:  # noqa: BLE001 - a bug of the product's ends a story like any other breach
+            found = {"nothing raises": [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
+        found["no task or timer meets a bug"] = [str(log) for log in logs if log["log_level"] == "error"]
+    return _outcome(world, found, time.perf_counter() - began_s)
+
+
+def come_to_rest(world: World) -> None:
+    """Let time pass until every book has been told of and nothing is left to do, within reason."""
+    world.clock.run(world.clock.now_ms + REST_HOURS * HOUR_MS)
+    for _ in range(MOST_HOURS - REST_HOURS):
+        if _is_at_rest(world):
+            return
+        world.clock.run(world.clock.now_ms + HOUR_MS)
+
+
+def _is_at_rest(world: World) -> bool:
+    for machine in world.machines:
+        head = world.wait(world.rows.source(machine.source))
+        if machine.source not in world.forked and (head is None or head.seq != machine.book.head.seq):
+            return False
+    return _tasks_left(world) == 0
+
+
+def judge(world: World) -> dict[str, list[str]]:
+    """The breaches of every rule asked at the end, by rule."""
+    seen = _seen(world)
+    return {name: list(rule(seen)) for name, rule in FINAL.items()}
+
+
+def _seen(world: World) -> Seen:
+    ledger = world.rows
+    heads = world.wait(ledger.lane_heads())
+    items = world.folk.items
+    journals = {machine.source: _journal(world, machine.book) for machine in world.machines}
+    return Seen(
+        ground=world.ground,
+        heads=heads,
+        feeds={lane: _feed(world, lane) for lane in heads},
+        parcels=world.wait(ledger.parcels([item.id for item in items.values()])),
+        books={machine.source: entries_of(machine.book) for machine in world.machines},
+        journals=journals,
+        stays={machine.source: machine.agent.state.stays if machine.agent else {} for machine in world.machines},
+        points=dict(zip(world.points, world.sources, strict=True)),
+        told={items[code].id: kinds for code, kinds in world.mail.told.items()},
+        forked=frozenset(world.forked),
+        tasks_left=_tasks_left(world),
+        counters=[f"{finding.what} {finding.key}: {finding.detail}" for finding in world.wait(check(ledger))],
+    )
+
+
+def _feed(world: World, lane: Lane) -> Sequence[Recorded]:
+    rows: list[Recorded] = []
+    while page := world.wait(world.rows.feed(lane, len(rows), _PAGE)):
+        rows += page
+    return rows
+
+
+def _journal(world: World, book: Keeps) -> Sequence[JournalRow]:
+    source = SourceId(book.source)
+    rows: list[JournalRow] = []
+    for epoch in range(1, book.head.epoch + 1):
+        rows += world.wait(world.rows.journal(source, epoch, range(1, book.head.seq + 1_000)))
+    return rows
+
+
+def entries_of(book: Keeps) -> Sequence[Entry]:
+    """Every entry of a book's newest log, oldest first."""
+    entries: list[Entry] = []
+    while page := book.entries_from(len(entries) + 1):
+        entries += page
+    return entries
+
+
+def _tasks_left(world: World) -> int:
+    return len(world.wait(world.rows.claim_tasks(world.clock.now, 1_000, 0.0)))
+
+
+def explain(outcome: Outcome) -> str:
+    """A failing seed in words: what was breached, and the end of the story."""
+    if not outcome.violations:
+        return f"seed {outcome.seed}: nothing was breached"
+    breaches = "\n".join(f"  - {violation}" for violation in outcome.violations[:12])
+    story = "\n".join(f"    {line}" for line in outcome.story)
+    return f"seed {outcome.seed} breaches:\n{breaches}\n  the story:\n{story}"
+
+
+def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -> Outcome:
+    violations = (*world.breaches, *(f"{rule}: {what}" for rule, breaches in found.items() for what in breaches))
+    return Outcome(
+        seed=world.seed,
+        trace=world.story.trace,
+        bank_hours=len(world.sources) * world.clock.now_ms / HOUR_MS,
+        parcels=len(world.folk.items),
+        steps=world.clock.steps,
+        faults=dict(world.struck),
+        checked={**world.watch.asked, **dict.fromkeys(found, 1)},
+        violations=violations,
+        story=tuple(_story_of(world, violations)) if violations else (),
+        ends=dict(Counter(str(spot) if isinstance(spot, str) else "behind a door" for spot in world.ground.spots.values())),
+        seconds=seconds,
+    )
+
+
+def _story_of(world: World, violations: Sequence[str]) -> list[str]:
+    """The lines about the parcel of the first breach that names one, else the last lines."""
+    first = " ".join(violations[:3])
+    for code, item in world.folk.items.items():
+        if code in first or item.id in first:
+            return world.story.lines(code, _TOLD_LINES)
+    return world.story.lines(last=_TOLD_LINES)
+
+
+def _where(bug: BaseException) -> str:
+    at = bug.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else "nowhere"
+
+
+class _loop_or_new:  # noqa: N801 - reads as the phrase it stands in
+    """The loop given, or one of the story's own that is closed after it."""
+
+    def __init__(self, given: asyncio.AbstractEventLoop | None) -> None:
+        self._given = given
+        self._own: asyncio.AbstractEventLoop | None = None
+
+    def __enter__(self) -> asyncio.AbstractEventLoop:
+        if self._given is not None:
+            return self._given
+        self._own = asyncio.new_event_loop()
+        return self._own
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._own is not None:
+            self._own.close()

@@ -1,0 +1,124 @@
+"""Doors of a simulated bank: the emulated steel in story time, and how an opening is carried out on it.
+
+The steel knows whether something lies behind a door because the ground does: whoever moves a parcel through an open
+door tells both. A counter has shelf places and no doors; they stand open all the time.
+"""
+
+from collections.abc import Callable
+
+from restante.core.ids import ParcelId, SourceId
+from restante.edge.boards import steel
+from restante.edge.boards.steel import Deed, Tick, Touch
+from restante.edge.drivers import evidence
+from restante.edge.drivers.evidence import Answered, Concluded, OpeningRules, SampleAt, Sampled, SendPulse, Verdict
+from restante.edge.drivers.port import UNSEEN, Answer, DoorChanged, DoorReading
+from restante.sim.clock import Clock
+from restante.sim.ground import Behind, Ground, Spot
+
+_ANSWER_MS = 30
+_RULES = OpeningRules(settle_ms=150, sample_gap_ms=400, watch_ms=2_000, retries=1)
+
+
+class Steelwork:
+    """The doors of one bank, or the shelf places of one counter."""
+
+    def __init__(self, source: SourceId, doors: int, clock: Clock, *, ground: Ground, staffed: bool) -> None:
+        self.source = source
+        self.doors = doors
+        self.staffed = staffed
+        self.pulses = 0
+        self.on_change: Callable[[], None] = _nobody_looks
+        self.on_pulse: Callable[[int], None] = _nobody_counts
+        self._board = steel.board_of(doors)
+        self._clock = clock
+        self._ground = ground
+
+    def is_open(self, door: int) -> bool:
+        """Whether hands can reach behind the door now."""
+        self.happen(Tick())
+        return self.staffed or isinstance(self._board.locks[door - 1].leaf, steel.Open)
+
+    def open_doors(self) -> list[int]:
+        """The doors that stand open now."""
+        return [] if self.staffed else [door for door in range(1, self.doors + 1) if self.is_open(door)]
+
+    def readings(self) -> dict[int, DoorReading]:
+        """What the sensors say now."""
+        self.happen(Tick())
+        return {} if self.staffed else dict(steel.sense(self._board))
+
+    def touch(self, door: int, deed: Deed) -> None:
+        """A person or fate does something to a door."""
+        self.happen(Touch(door, deed))
+
+    def happen(self, given: steel.Input) -> Answer | None:
+        """Let something happen to the board; the answer if it was an `Unlock`."""
+        self._board, outputs = steel.step(self._board, given, self._clock.now_ms)
+        answer: Answer | None = None
+        for output in outputs:
+            if isinstance(output, DoorChanged):
+                self._clock.after(_ANSWER_MS, self.on_change)
+            else:
+                answer = output
+        return answer
+
+    def put(self, parcel: ParcelId, door: int) -> None:
+        """Somebody puts a parcel behind an open door."""
+        assert self.is_open(door), "nobody puts anything through a closed door"
+        self._ground.move(parcel, Behind(self.source, door))
+        self.touch(door, Deed.PUT)
+
+    def take(self, parcel: ParcelId, door: int, spot: Spot) -> None:
+        """Somebody takes a parcel from behind an open door."""
+        assert self.is_open(door), "nobody takes anything through a closed door"
+        assert self._ground.spots[parcel] == Behind(self.source, door)
+        self._ground.move(parcel, spot)
+        if not self._ground.behind(self.source, door):
+            self.touch(door, Deed.TAKE)
+
+    def unlock(self, door: int, *, deadline_ms: int, told: Callable[[Verdict], None]) -> None:
+        """Open one door as the driver does, by the steps of `evidence`; ``deadline_ms`` in story time."""
+        state, effects = evidence.begin(door, deadline_ms=deadline_ms, now_ms=self._clock.now_ms)
+        self._carry_on(door, state, effects, told=told)
+
+    def _carry_on(
+        self,
+        door: int,
+        state: evidence.Opening,
+        effects: tuple[evidence.Effect, ...],
+        *,
+        told: Callable[[Verdict], None],
+    ) -> None:
+        if isinstance(state, Concluded):
+            told(state.verdict)
+            return
+
+        def go_on(given: Answered | Sampled) -> None:
+            after, more = evidence.step(state, given, now_ms=self._clock.now_ms, rules=_RULES)
+            self._carry_on(door, after, more, told=told)
+
+        for effect in effects:
+            match effect:
+                case SendPulse():
+                    answer = self._pulse(door)
+                    self._clock.after(_ANSWER_MS, lambda: go_on(Answered(answer)))
+                case SampleAt(at_ms):
+                    self._clock.at(at_ms, lambda: go_on(Sampled(self.readings().get(door, UNSEEN).door)))
+
+    def _pulse(self, door: int) -> Answer:
+        self.pulses += 1
+        self.on_pulse(door)
+        answer = self.happen(steel.Unlock(door))
+        assert answer is not None
+        # The spring takes its time; whoever looks then should see the door move.
+        if (at_ms := steel.next_change_ms(self._board)) is not None:
+            self._clock.at(at_ms, lambda: self.happen(Tick()))
+        return answer
+
+
+def _nobody_looks() -> None:
+    """No controller runs."""
+
+
+def _nobody_counts(_door: int) -> None:
+    """Nobody counts pulses."""

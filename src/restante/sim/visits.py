@@ -1,0 +1,319 @@
+"""What people do at a door or a counter, as one reads it off a screen: each visit a walk of steps with waits between.
+
+People follow the screen and their eyes, not the program: they put in where a door stands open and the screen asks them
+to, take what bears their name, push doors shut, and go when nothing happens. Whatever a visit finds that must never be
+is said at once (`Doorstep.breach`).
+"""
+
+from collections.abc import Callable, Generator
+from random import Random
+from typing import Protocol
+
+from restante.core.ids import ParcelId, SourceId
+from restante.edge.boards.steel import Deed
+from restante.edge.inputs import Choice, Chosen, CodeEntered, Input, ParcelScanned
+from restante.edge.screens import Screen
+from restante.sim.clock import MINUTE_MS, SECOND_MS
+from restante.sim.ground import Behind, Ground, Hands
+from restante.sim.steelwork import Steelwork
+
+Walk = Generator[int, None, None]
+"""The steps of a visit; each value is how many milliseconds pass before the next one."""
+
+_LOOKS = 40
+_LOOK_MS = 500
+_PATIENCE_LOOKS = 40
+
+
+class Box(Protocol):
+    """One pick-up point as people meet it: a screen, doors, and a place in front of it for one person at a time."""
+
+    source: SourceId
+    steel: Steelwork
+    is_taken: bool
+
+    @property
+    def screen(self) -> Screen | None:
+        """What the screen shows; None while it is dark."""
+
+    def give(self, given: Input) -> None:
+        """Type, scan or press something."""
+
+
+class Doorstep:
+    """What visits need to know of parcels: whose they are, what is written on them, and whom to tell of a breach."""
+
+    def __init__(self, ground: Ground, chance: Random, *, breach: Callable[[str], None], tell: Callable[[str], None]):
+        self.ground = ground
+        self.chance = chance
+        self.breach = breach
+        self.tell = tell
+        self.senders: set[ParcelId] = set()
+        self.owners: dict[ParcelId, int] = {}
+        self.codes: dict[ParcelId, str] = {}
+
+    def hands_of(self, parcel: ParcelId) -> Hands:
+        """Who gets a parcel back that could not be put in."""
+        return Hands.SENDER if parcel in self.senders else Hands.CARRIER
+
+    # --- recipients
+
+    def collect(self, box: Box, person: int, code: str, *, leaves_it: bool = False) -> Walk:
+        """A recipient types a code, takes what is theirs from each door that opens, and shuts it."""
+        yield from self._queue(box)
+        try:
+            if box.steel.staffed:
+                yield from self._collect_at_desk(box, person, code)
+            else:
+                yield from self._collect_at_doors(box, person, code, leaves_it=leaves_it)
+        finally:
+            self._leave(box)
+
+    def _collect_at_doors(self, box: Box, person: int, code: str, *, leaves_it: bool) -> Walk:
+        for _ in range(3):
+            box.give(CodeEntered(code, _channel(box)))
+            door = yield from self._wait_for_door(box, _asks_to_take)
+            if door is None:
+                yield from self._help_oneself(box, person)
+                return
+            yield from self._take_mine(box, door, person, leaves_it=leaves_it)
+            yield from self._settle(box)
+            if leaves_it or not self._more(box):
+                return
+
+    def _collect_at_desk(self, box: Box, person: int, code: str) -> Walk:
+        """Staff fetch what the screen lists and press "done"; if it goes dark over it, once more when it is back."""
+        handed = False
+        for _ in range(3):
+            box.give(CodeEntered(code, _channel(box)))
+            yield 2 * SECOND_MS
+            if box.screen is None or box.screen.door is None or not _asks_to_take(box.screen):
+                return
+            if not handed:
+                yield from self._take_mine(box, box.screen.door, person, leaves_it=False)
+                handed = True
+            else:
+                box.give(Chosen(Choice.DONE))
+            yield SECOND_MS
+            if _page(box) == "done":
+                return
+            yield from self._wait_for_light(box)
+
+    def _help_oneself(self, box: Box, person: int) -> Walk:
+        """The screen says nothing useful, but a door stands open and one's own parcel lies there: most take it."""
+        for door in box.steel.open_doors():
+            mine = [parcel for parcel in self.ground.behind(box.source, door) if self.owners[parcel] == person]
+            if mine and self.chance.random() < 0.7:
+                yield from self._take_mine(box, door, person, leaves_it=False)
+
+    def guess(self, box: Box, codes: list[str]) -> Walk:
+        """Somebody types codes that open nothing here."""
+        yield from self._queue(box)
+        try:
+            for code in codes:
+                before = box.steel.pulses
+                box.give(CodeEntered(code, _channel(box)))
+                yield 3 * SECOND_MS
+                if box.steel.pulses != before or _is_at_door(box):
+                    self.breach(f"a wrong code opened something at {box.source}")
+                    return
+        finally:
+            self._leave(box)
+
+    def _take_mine(self, box: Box, door: int, person: int, *, leaves_it: bool) -> Walk:
+        inside = self.ground.behind(box.source, door)
+        mine = [parcel for parcel in inside if self.owners[parcel] == person]
+        if not mine:
+            self.breach(f"door {door} of {box.source} opened for person {person} on {self._named(inside) or 'nothing'}")
+        if len(mine) < len(inside) and not box.steel.staffed:
+            self.breach(f"door {door} of {box.source} opened for person {person} on somebody else's {self._named(inside)}")
+        yield self.chance.randrange(2, 20) * SECOND_MS
+        if not leaves_it:
+            for parcel in self._on_screen(box, mine):
+                box.steel.take(parcel, door, Hands.RECIPIENT)
+                self.tell(f"person {person} takes {self.codes[parcel]} from door {door} of {box.source[-6:]}")
+        yield from self._shut(box, door)
+
+    def _on_screen(self, box: Box, mine: list[ParcelId]) -> list[ParcelId]:
+        """What is handed over: at a bank all that is mine behind the door; at a counter as many as the screen says."""
+        if not box.steel.staffed or box.screen is None:
+            return mine
+        line = next((line for line in box.screen.lines if line.key == "kiosk.door.take_all"), None)
+        return mine[: int(line.values["count"]) if line else 1]
+
+    # --- senders and couriers
+
+    def drop_off(self, box: Box, parcel: ParcelId, code: str) -> Walk:
+        """A sender types the code and puts the parcel in."""
+        yield from self._queue(box)
+        try:
+            for _ in range(2):
+                box.give(CodeEntered(code, _channel(box)))
+                yield from self._put_where_asked(box, parcel)
+                if box.screen is not None:
+                    break
+                yield from self._wait_for_light(box)
+            if box.steel.staffed and _page(box) != "done":
+                self._hand_back(box, parcel)
+        finally:
+            self._leave(box)
+
+    def round(self, box: Box, code: str, load: list[ParcelId]) -> Walk:
+        """A courier opens a round, puts in what was brought, takes back what is listed, and closes the round."""
+        yield from self._queue(box)
+        try:
+            is_open = yield from self._open_round(box, code)
+            if not is_open:
+                return
+            for parcel in load:
+                if self.ground.spots[parcel] is Hands.CARRIER:
+                    yield from self._deposit(box, parcel, code)
+            yield from self._take_back(box)
+            box.give(Chosen(Choice.CLOSE_ROUND))
+            yield SECOND_MS
+        finally:
+            self._leave(box)
+
+    def _open_round(self, box: Box, code: str) -> Generator[int, None, bool]:
+        for _ in range(2):
+            box.give(CodeEntered(code, _channel(box)))
+            yield 2 * SECOND_MS
+            if _page(box) == "round":
+                return True
+        return False
+
+    def _deposit(self, box: Box, parcel: ParcelId, code: str) -> Walk:
+        """Scan and put in; if the machine goes dark over it, once more when it is back."""
+        for _ in range(3):
+            box.give(ParcelScanned(self.codes[parcel]))
+            yield from self._put_where_asked(box, parcel)
+            if _page(box) == "round":
+                break
+            yield from self._wait_for_light(box)
+            is_open = yield from self._open_round(box, code)
+            if not is_open:
+                break
+        if box.steel.staffed and not _says(box, "kiosk.deposit.done", "kiosk.deposit.used"):
+            self._hand_back(box, parcel)
+
+    def _hand_back(self, box: Box, parcel: ParcelId) -> None:
+        """What staff cannot register they do not keep."""
+        spot = self.ground.spots[parcel]
+        if isinstance(spot, Behind):
+            box.steel.take(parcel, spot.door, self.hands_of(parcel))
+
+    def _put_where_asked(self, box: Box, parcel: ParcelId) -> Walk:
+        """Put the parcel behind each door the screen asks for, until one of them keeps it."""
+        for _ in range(8):
+            door = yield from self._wait_for_door(box, _asks_to_put)
+            if door is None:
+                return
+            strangers = [one for one in self.ground.behind(box.source, door) if self.owners[one] != self.owners[parcel]]
+            if strangers and not box.steel.staffed:
+                self.breach(f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it")
+            yield self.chance.randrange(3, 15) * SECOND_MS
+            if box.screen is not None and not _asks_to_put(box.screen):
+                yield from self._shut(box, door)
+                continue
+            self._hand_back(box, parcel)
+            box.steel.put(parcel, door)
+            self.tell(f"{self.codes[parcel]} is put behind door {door} of {box.source[-6:]}")
+            yield from self._shut(box, door)
+            yield from self._settle(box)
+            return
+
+    def _take_back(self, box: Box) -> Walk:
+        for _ in range(12):
+            screen = box.screen
+            if screen is None or Choice.TAKE_BACK.value not in screen.choices:
+                return
+            box.give(Chosen(Choice.TAKE_BACK))
+            door = yield from self._wait_for_door(box, _asks_to_take)
+            if door is None:
+                return
+            for parcel in self._listed(box, door):
+                box.steel.take(parcel, door, Hands.CARRIER)
+                self.tell(f"a courier takes {self.codes[parcel]} back from door {door} of {box.source[-6:]}")
+            yield 4 * SECOND_MS
+            yield from self._shut(box, door)
+            yield from self._settle(box)
+
+    def _listed(self, box: Box, door: int) -> list[ParcelId]:
+        return self._on_screen(box, self.ground.behind(box.source, door))
+
+    # --- screens and doors
+
+    def _queue(self, box: Box) -> Walk:
+        while box.is_taken:
+            yield MINUTE_MS
+        box.is_taken = True
+
+    def _wait_for_door(self, box: Box, asked: Callable[[Screen], bool]) -> Generator[int, None, int | None]:
+        """The door that the screen asks for once it stands open; None when the screen shows no door, or goes dark."""
+        for _ in range(_LOOKS):
+            screen = box.screen
+            if screen is None or screen.page != "door" or screen.door is None:
+                return None
+            if asked(screen) and box.steel.is_open(screen.door):
+                return screen.door
+            yield _LOOK_MS
+        return None
+
+    def _leave(self, box: Box) -> None:
+        """Good people push doors shut that they find open."""
+        for door in box.steel.open_doors():
+            box.steel.touch(door, Deed.PUSH)
+        box.is_taken = False
+
+    def _shut(self, box: Box, door: int) -> Walk:
+        """Push the door shut; at a counter staff press "done", once more if the machine went dark over it."""
+        if not box.steel.staffed:
+            box.steel.touch(door, Deed.PUSH)
+            return
+        if box.screen is None:
+            return
+        box.give(Chosen(Choice.DONE))
+        yield SECOND_MS
+
+    def _settle(self, box: Box) -> Walk:
+        """Wait until the screen has taken note of the shut door."""
+        for _ in range(_PATIENCE_LOOKS):
+            if not _is_at_door(box):
+                return
+            yield _LOOK_MS
+
+    def _wait_for_light(self, box: Box) -> Walk:
+        for _ in range(15):
+            if box.screen is not None:
+                return
+            yield MINUTE_MS
+
+    def _more(self, box: Box) -> bool:
+        return box.screen is not None and any(line.key == "kiosk.done.more" for line in box.screen.lines)
+
+    def _named(self, parcels: list[ParcelId]) -> str:
+        return ", ".join(self.codes[parcel] for parcel in parcels)
+
+
+def _channel(box: Box) -> str:
+    return "desk" if box.steel.staffed else "keypad"
+
+
+def _page(box: Box) -> str:
+    return box.screen.page if box.screen is not None else "dark"
+
+
+def _is_at_door(box: Box) -> bool:
+    return _page(box) == "door"
+
+
+def _says(box: Box, *keys: str) -> bool:
+    return box.screen is not None and any(line.key in keys for line in box.screen.lines)
+
+
+def _asks_to_put(screen: Screen) -> bool:
+    return any(line.key == "kiosk.door.put" for line in screen.lines)
+
+
+def _asks_to_take(screen: Screen) -> bool:
+    return any(line.key in {"kiosk.door.take", "kiosk.door.take_all"} for line in screen.lines)
