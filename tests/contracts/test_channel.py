@@ -38,9 +38,11 @@ async def kit(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[K
     if request.param == "story":
         yield a_story()
         return
-    async with await open_sink(tmp_path / "mail") as sink:
-        async with Post(SmtpSettings("127.0.0.1", sink.port, SENDER), clock=lambda: NOW) as post:
-            yield Kit(post, sink.close, lambda: [read_code(one.mail()) for one in sink.inbox(str(AINO))])
+    async with (
+        await open_sink(tmp_path / "mail") as sink,
+        Post(SmtpSettings("127.0.0.1", sink.port, SENDER), clock=lambda: NOW) as post,
+    ):
+        yield Kit(post, sink.close, lambda: [read_code(one.mail()) for one in sink.inbox(str(AINO))])
 
 
 def a_story() -> Kit:

@@ -14,13 +14,13 @@ from typing import Final
 
 import msgspec
 
-from restante.core.access import KdfCost, code_from, stretch, verifier
+from restante.core.access import KdfCost, code_from
 from restante.core.ids import ContactId, ParcelId, PointId, SourceId
 from restante.core.parcel import Parcel, open_stay
 from restante.core.refusals import Fault
 from restante.store.ledger import Credential, Ledger, PointView
 from restante.store.vault import CodeUse, OpenedCode, Vault
-from restante.wire.seal import to_text
+from restante.wire import manifest as wire
 
 SourceKey = Callable[[SourceId, int], bytes]
 """The key of a source in a log epoch, from which verifiers are made (``K_bank`` of ``core.access``)."""
@@ -53,7 +53,7 @@ class Codes:
         self._ledger = ledger
         self._vault = vault
         self._source_key = source_key
-        self._cost = cost
+        self._settings = wire.Settings(kdf_n=cost.n, kdf_r=cost.r, kdf_p=cost.p)
         self._aside = aside
         self._chance = chance
         self._epochs: dict[PointId, int] = {}
@@ -106,8 +106,10 @@ class Codes:
         source, epoch = view.head.source, view.head.epoch
 
         def compute() -> str:
-            stretched = stretch(code.code, source=source, epoch=epoch, cost=self._cost)
-            return to_text(verifier(self._source_key(source, epoch), stretched, source=source, epoch=epoch))
+            key = self._source_key(source, epoch)
+            return wire.code_verifier(
+                code.code, source_key=key, source=source, log_epoch=epoch, settings=self._settings
+            )
 
         found = await self._aside(compute)
         credential = Credential(code.use.point, code.use.parcel, code.use.number, found)

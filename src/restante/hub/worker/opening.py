@@ -1,0 +1,114 @@
+"""A worker put together from the settings of the hub: in the hub's own process, or in one of its own."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from restante.core.access import KdfCost
+from restante.core.refusals import Fault, Refusal
+from restante.core.time import Instant
+from restante.hub.engine import Engine
+from restante.hub.notices.address import Address, check_address
+from restante.hub.notices.mail import Letterhead
+from restante.hub.notices.smtp import Post, SmtpSettings
+from restante.hub.people.codes import Codes, SourceKey, in_threads
+from restante.hub.settings import Settings
+from restante.hub.worker.ports import Manners, Ports, Refresh
+from restante.hub.worker.program import Rhythm, Worker
+from restante.hub.worker.steps import Steps
+from restante.store.attempts import open_attempts
+from restante.store.ledger import Ledger
+from restante.store.points import open_points
+from restante.store.vault import Vault
+
+CODE_THREADS: Final = 2
+MAIL_CONNECTIONS: Final = 8
+MAIL_DEADLINE_S: Final = 10.0
+
+
+class SenderMalformed(Fault):
+    """RESTANTE_MAIL_FROM is no e-mail address; set it to the mailbox that notices come from."""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """What a worker works on. ``smtp_port`` is where mail goes if the settings name no mail server: the local sink's.
+
+    ``refresh`` has a manifest built anew in this process (the listener's ``refresh``); without it every hub on the
+    database is signalled.
+    """
+
+    dsn: str
+    settings: Settings
+    ledger: Ledger
+    engine: Engine
+    vault: Vault
+    source_key: SourceKey
+    now: Callable[[], Instant]
+    smtp_port: int = 0
+    refresh: Refresh | None = None
+    rhythm: Rhythm = Rhythm()
+
+
+@asynccontextmanager
+async def open_worker(site: Site) -> AsyncIterator[Worker]:
+    """A worker with its connections, ready to ``run``. Fault: ``SenderMalformed``."""
+    sender = _sender(site.settings)
+    threads = ThreadPoolExecutor(CODE_THREADS, thread_name_prefix="codes")
+    try:
+        async with (
+            open_attempts(site.dsn) as attempts,
+            open_points(site.dsn) as points,
+            Post(_smtp(site, sender), clock=site.now) as post,
+        ):
+            codes = Codes(
+                site.ledger,
+                site.vault,
+                source_key=site.source_key,
+                cost=KdfCost(n=site.settings.kdf_n),
+                aside=in_threads(threads),
+            )
+            ports = Ports(
+                site.ledger,
+                site.engine,
+                site.vault,
+                codes,
+                post,
+                attempts,
+                refresh=site.refresh or points.signal,
+                now=site.now,
+                chance=random.random,
+            )
+            rhythm = msgspec.structs.replace(site.rhythm, pace=site.settings.pace)
+            steps = Steps(ports, _manners(site.settings, sender))
+            yield Worker(steps, site.ledger, now=site.now, points=points.every, rhythm=rhythm)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _sender(settings: Settings) -> Address:
+    sender = check_address(settings.mail_from, field="mail_from")
+    if isinstance(sender, Refusal):
+        raise SenderMalformed
+    return sender
+
+
+def _manners(settings: Settings, sender: Address) -> Manners:
+    head = Letterhead(settings.network.title(), sender, sender)
+    return Manners(head, languages=settings.languages, promise_hours=settings.promise_hours)
+
+
+def _smtp(site: Site, sender: Address) -> SmtpSettings:
+    """Several connections and a short deadline, so that a silent mail server holds no task as long as its lease."""
+    settings = site.settings
+    return SmtpSettings(
+        settings.smtp_host or "127.0.0.1",
+        settings.smtp_port if settings.smtp_host else site.smtp_port,
+        sender,
+        tls="required" if settings.smtp_starttls else "offered",
+        deadline_seconds=MAIL_DEADLINE_S,
+        connections=MAIL_CONNECTIONS,
+    )
