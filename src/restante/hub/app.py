@@ -1,0 +1,324 @@
+"""The HTTP API put together: every part is made here, from explicit arguments, and served."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import msgspec
+import uvicorn
+from litestar import Litestar, Router, get
+from litestar.connection import Request
+from litestar.di import NamedDependency, Provide
+from litestar.dto import AbstractDTO
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme
+from litestar.types import ControllerRouterHandler
+from litestar.typing import FieldDefinition
+
+from restante import __version__
+from restante.core.bank import RoomClass
+from restante.core.ids import PointId
+from restante.core.refusals import Refusal
+from restante.core.reservation import Window
+from restante.core.time import Instant
+from restante.hub.callers import (
+    OPEN,
+    OPERATOR_FILE,
+    Attempts,
+    Authenticated,
+    Callers,
+    begin_attempt,
+    first_operator,
+    kept_secret,
+)
+from restante.hub.engine import Engine
+from restante.hub.fleet import routes as fleet_routes
+from restante.hub.fleet.routes import Desk
+from restante.hub.fleet.service import Fleet
+from restante.hub.intake import routes as intake_routes
+from restante.hub.intake.service import Checks, Intake
+from restante.hub.journeys import routes as journeys_routes
+from restante.hub.journeys.feed import Feed
+from restante.hub.journeys.service import Journeys
+from restante.hub.network import routes as network_routes
+from restante.hub.network.service import Network
+from restante.hub.notices.address import check_address
+from restante.hub.partners import routes as partners_routes
+from restante.hub.partners.service import Partners
+from restante.hub.problems import (
+    NearPoint,
+    Refused,
+    on_body_malformed,
+    on_fault,
+    on_http,
+    on_refused,
+    problems,
+)
+from restante.hub.settings import Settings, state_folder
+from restante.store import connect
+from restante.store.directory import Directory, Pool, writes_pool
+from restante.store.ledger import Ledger
+from restante.store.vault import Vault
+
+LARGEST_BODY_BYTES: Final = 256 * 1024
+REFERENCE_KEY_FILE: Final = "reference.key"
+STOP_S: Final = 5
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What the API is made over. ``dsn`` is the migrated database that the ledger lives in."""
+
+    dsn: str
+    settings: Settings
+    engine: Engine
+    ledger: Ledger
+    vault: Vault
+    fleet: Fleet
+    now: Callable[[], Instant]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether the hub can work: its version, and whether the database answers."""
+
+    status: str
+    version: str
+    network: str
+
+
+class StrictBody(AbstractDTO[Any]):
+    """Reads a body as what the route takes and nothing else: no numbers in quotes, no fields unheard of."""
+
+    _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
+
+    @classmethod
+    def create_for_field_definition(
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,
+        backend_cls: Any = None,  # noqa: ARG003 the framework's signature
+    ) -> None:
+        """Prepare the decoder of a route."""
+        if field_definition.name == "data":
+            cls._decoders[handler_id] = msgspec.json.Decoder(field_definition.annotation)
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """Decode a body; what does not fit is answered by ``problems.on_body_malformed``."""
+        request = self.asgi_connection
+        if b"\\u0000" in value:
+            raise Refused(Refusal("field-malformed", "body", "no text holds the character U+0000"))
+        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise Refused(Refusal("media-type-unknown", "Content-Type", kind[:80]))
+        return self._decoders[request.route_handler.handler_id].decode(value)
+
+    @classmethod
+    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:  # noqa: ARG003
+        """The type of the body as it stands."""
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Any:  # noqa: ARG003
+        """Nothing is transferred field by field."""
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003
+        """Nothing is transferred field by field."""
+        return False
+
+
+@get("/health", opt={OPEN: True}, responses=problems(), tags=["health"], summary="Whether the hub works")
+async def health(ledger: NamedDependency[Ledger], settings: NamedDependency[Settings]) -> Health:
+    """Open to everybody; 503 while the database does not answer."""
+    await ledger.lane_heads()
+    return Health("ok", __version__, settings.network)
+
+
+async def no_nul(request: Request[Any, Any, Any]) -> None:
+    """Refuse what the database cannot hold, wherever it stands in the address."""
+    if "\x00" in request.url.path or b"%00" in request.scope["query_string"]:
+        raise Refused(Refusal("field-malformed", "path", "no text holds the character U+0000"))
+
+
+def build(parts: Parts, *, reads: Pool, writes: Pool, directory_key: bytes) -> Litestar:
+    """The API over open pools of connections."""
+    directory = Directory(writes, key=directory_key)
+    callers = Callers(writes, parts.now)
+    given = _services(parts, reads, writes, directory=directory, callers=callers)
+    handlers: list[ControllerRouterHandler] = [
+        health,
+        network_routes.router,
+        fleet_routes.router,
+        intake_routes.router,
+        journeys_routes.parcels_router,
+        journeys_routes.feed_router,
+        partners_routes.router,
+    ]
+    return Litestar(
+        [Router("/v1", route_handlers=handlers)],
+        dependencies={
+            **{name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()},
+            "attempt": Provide(begin_attempt),
+        },
+        middleware=[DefineMiddleware(Authenticated, callers=callers)],
+        before_request=no_nul,
+        dto=StrictBody,
+        return_dto=None,
+        exception_handlers={
+            Refused: on_refused,
+            msgspec.DecodeError: on_body_malformed,
+            RecursionError: on_body_malformed,
+            HTTPException: on_http,
+            Exception: on_fault,
+        },
+        openapi_config=_openapi(),
+        request_max_body_size=LARGEST_BODY_BYTES,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _services(parts: Parts, reads: Pool, writes: Pool, *, directory: Directory, callers: Callers) -> Mapping[str, Any]:
+    """What routes ask for by name."""
+    settings, now = parts.settings, parts.now
+    attempts = Attempts(directory, now)
+    network = Network(parts.engine, reads, writes, settings=settings, now=now)
+
+    async def find_room(point: PointId, wanted: RoomClass, window: Window) -> list[NearPoint]:
+        return await network.nearest_with_room(point, wanted, window=window)
+
+    async def is_point(point: PointId) -> bool:
+        return await network.place_of(point) is not None
+
+    checks = Checks(_address, is_point, find_room)
+    return {
+        "ledger": parts.ledger,
+        "settings": settings,
+        "attempts": attempts,
+        "callers": callers,
+        "network": network,
+        "desk": Desk(parts.fleet, now),
+        "partners": Partners(writes, callers, now),
+        "feed": Feed(parts.ledger),
+        "intake": Intake(parts.engine, parts.ledger, directory, vault=parts.vault, settings=settings, checks=checks),
+        "journeys": Journeys(
+            parts.engine,
+            parts.ledger,
+            reads,
+            directory=directory,
+            vault=parts.vault,
+            settings=settings,
+            attempts=attempts,
+            find_room=find_room,
+        ),
+    }
+
+
+def _giving(part: Any) -> Callable[[], Any]:
+    def give() -> Any:
+        return part
+
+    return give
+
+
+def _address(text: str) -> str | Refusal:
+    address = check_address(text)
+    return address if isinstance(address, Refusal) else str(address)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Restante",
+        version=__version__,
+        summary="Parcel lockers and staffed pick-up points.",
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        path="/v1",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="An API key, 'rst_…'.")}
+        ),
+        security=[{"key": []}],
+    )
+
+
+@asynccontextmanager
+async def open_app(parts: Parts) -> AsyncIterator[Litestar]:
+    """The API with its connections open; makes the operator's first key if there is none. Fault: ``StoreDown``."""
+    folder = state_folder(parts.settings)
+    reads: Pool = connect.reads_pool(parts.dsn, name="restante api", size=8)
+    async with reads, writes_pool(parts.dsn) as writes:
+        await first_operator(writes, folder, parts.now())
+        yield build(parts, reads=reads, writes=writes, directory_key=kept_secret(folder / REFERENCE_KEY_FILE))
+
+
+@asynccontextmanager
+async def serving(app: Litestar, settings: Settings) -> AsyncIterator[int]:
+    """The API on its port until the block is left; gives the port, which matters when the settings say 0."""
+    listener = _bound(settings.http_host, settings.http_port)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            http="httptools",
+            server_header=False,
+            timeout_graceful_shutdown=STOP_S,
+            ws="none",
+        )
+    )
+    server.capture_signals = _no_signals  # type: ignore[assignment,method-assign]  # whoever serves handles signals
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started and not running.done():  # noqa: ASYNC110 uvicorn tells of its start by this alone
+            await asyncio.sleep(0.01)
+        if running.done():
+            await running
+        yield int(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await running
+        listener.close()
+
+
+@asynccontextmanager
+async def serve(parts: Parts) -> AsyncIterator[int]:
+    """The whole API, from connections to its port; gives the port. Faults: ``StoreDown``, ``OSError``."""
+    async with open_app(parts) as app, serving(app, parts.settings) as port:
+        yield port
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _no_signals() -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def real_now() -> Instant:
+    """The time by the machine's clock."""
+    return datetime.now(UTC)
+
+
+def operator_key(folder: Path) -> str:
+    """The first operator's key, as the start of the program left it in the state folder."""
+    return (folder / OPERATOR_FILE).read_text(encoding="ascii").strip()

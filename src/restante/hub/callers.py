@@ -1,0 +1,317 @@
+"""Who calls: API keys, the organisation and role behind one, and requests that may be sent twice.
+
+A key is ``rst_<id>_<secret>``. The secret part has 200 random bits and is stored as its SHA-256 only; it is compared in
+constant time and never logged. A key that was looked up is trusted for a few seconds, so that a busy caller costs no
+look-up per request; revoking one takes effect at once in the program that revokes it, elsewhere after those seconds.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.params import HeaderParameter
+from litestar.types import ASGIApp, Receive, Scope, Send
+from psycopg import AsyncConnection
+
+from restante.core.ids import CommandId, OrgId
+from restante.core.refusals import Refusal
+from restante.core.time import Instant
+from restante.hub.problems import Refused
+from restante.store import statements
+from restante.store.directory import Directory, Pool, RequestNote
+
+OPERATOR_FILE: Final = "operator.key"
+OPERATOR_ORG: Final = OrgId("operator")
+TRUSTED_S: Final = 5.0
+TOUCHED_S: Final = 60.0
+MOST_KEYS_KNOWN: Final = 10_000
+LONGEST_IDEMPOTENCY_KEY: Final = 255
+
+_KEY: Final = re.compile(r"rst_([0-9a-f]{16})_([0-9a-f]{50})")
+_SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.hub", "callers.sql").items()}
+
+
+class Role(StrEnum):
+    """What an organisation is in the network."""
+
+    OPERATOR = "operator"
+    CARRIER = "carrier"
+    RETAILER = "retailer"
+    HOST = "host"
+
+
+SENDERS: Final = frozenset({Role.OPERATOR, Role.CARRIER, Role.RETAILER})
+"""Roles that announce parcels and act on them."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who calls: an organisation in its role, by one of its keys."""
+
+    org: OrgId
+    role: Role
+    key_id: str
+
+    @property
+    def actor(self) -> str:
+        """As events name who acted."""
+        return f"{self.role.value}:{self.org}"
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the caller runs the network."""
+        return self.role is Role.OPERATOR
+
+    def may_see(self, org: OrgId | None) -> bool:
+        """Whether what belongs to ``org`` is shown to the caller."""
+        return self.is_operator or self.org == org
+
+
+Call = Request[Principal, Any, Any]
+"""A request whose caller is known."""
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key just made: its id, the text that is shown once, and the hash that is stored."""
+
+    id: str
+    text: str
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"<NewKey {self.id}>"
+
+
+def new_key() -> NewKey:
+    """Draw a key: 64 bits that name it and 200 bits that prove it."""
+    key_id, secret = secrets.token_hex(8), secrets.token_hex(25)
+    return NewKey(key_id, f"rst_{key_id}_{secret}", _hash(secret))
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class _Known(msgspec.Struct, frozen=True):
+    principal: Principal
+    secret: bytes
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    read_at_s: float
+
+
+class Callers:
+    """API keys as requests show them."""
+
+    def __init__(self, pool: Pool, now: Callable[[], Instant]) -> None:
+        self._pool = pool
+        self._now = now
+        self._known: dict[str, _Known] = {}
+        self._touched_s: dict[str, float] = {}
+
+    async def identify(self, authorization: str) -> Principal | Refusal:
+        """Who shows this Authorization header. Refusals: ``api-key-missing``, ``api-key-wrong``."""
+        if not authorization:
+            return Refusal("api-key-missing", "Authorization")
+        scheme, _, text = authorization.partition(" ")
+        shown = _KEY.fullmatch(text.strip())
+        if scheme.lower() != "bearer" or shown is None:
+            return Refusal("api-key-wrong", "Authorization")
+        known = await self._look_up(shown[1])
+        # A key nobody has is compared too, so that an unknown id takes as long as a wrong secret.
+        right = hmac.compare_digest(known.secret if known else bytes(32), _hash(shown[2]))
+        if known is None or not right or _is_over(known, self._now()):
+            return Refusal("api-key-wrong", "Authorization")
+        await self._touch(shown[1])
+        return known.principal
+
+    def distrust(self, key_id: str) -> None:
+        """Look this key up anew when it is shown next, because it was just revoked."""
+        self._known.pop(key_id, None)
+
+    async def _look_up(self, key_id: str) -> _Known | None:
+        known = self._known.get(key_id)
+        if known is not None and time.monotonic() - known.read_at_s < TRUSTED_S:
+            return known
+        async with self._pool.connection() as db:
+            row = await (await db.execute(_SQL["api_key"], {"id": key_id})).fetchone()
+        if row is None:
+            return None
+        if len(self._known) >= MOST_KEYS_KNOWN:
+            self._known.clear()
+        principal = Principal(OrgId(row[1]), Role(row[2]), row[0])
+        known = self._known[key_id] = _Known(principal, bytes(row[3]), row[4], row[5], time.monotonic())
+        return known
+
+    async def _touch(self, key_id: str) -> None:
+        """Note the use of a key, once a minute at most."""
+        now_s = time.monotonic()
+        if now_s - self._touched_s.get(key_id, -TOUCHED_S) < TOUCHED_S:
+            return
+        self._touched_s[key_id] = now_s
+        async with self._pool.connection() as db:
+            await db.execute(_SQL["touch_keys"], {"ids": [key_id], "ats": [self._now()]})
+
+
+def _is_over(known: _Known, now: Instant) -> bool:
+    return known.revoked_at is not None or (known.expires_at is not None and known.expires_at <= now)
+
+
+class Authenticated:
+    """Middleware that puts the caller into the request, or answers that there is none."""
+
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
+        self._app = app
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Identify the caller of a request to a route that is not open to everybody."""
+        if scope["type"] == ScopeType.HTTP and not scope["route_handler"].opt.get(OPEN):
+            shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+            caller = await self._callers.identify(shown.decode("latin-1"))
+            if isinstance(caller, Refusal):
+                raise Refused(caller)
+            scope["user"] = caller
+        await self._app(scope, receive, send)
+
+
+OPEN: Final = "open_to_everybody"
+"""The option of a route that needs no key."""
+
+
+def operator_only(connection: ASGIConnection[Any, Principal, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: keys of the network's operator only. Refused with ``role-not-allowed``."""
+    if not connection.user.is_operator:
+        raise Refused(Refusal("role-not-allowed", "Authorization"))
+
+
+def senders_only(connection: ASGIConnection[Any, Principal, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: keys of those who announce parcels. Refused with ``role-not-allowed``."""
+    if connection.user.role not in SENDERS:
+        raise Refused(Refusal("role-not-allowed", "Authorization"))
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One handling of a request: when it counts as made, and what keeps its repetitions from being done twice.
+
+    Without an Idempotency-Key ``seed`` is empty: commands leave no receipt, and chance is chance. With one, everything
+    that a repetition chooses follows from the key, so the engine's receipts answer it.
+    """
+
+    at: Instant
+    note: RequestNote | None = None
+    seed: bytes = b""
+
+    def command_id(self, name: str) -> CommandId:
+        """The id of the command called ``name`` within the request."""
+        return CommandId(hashlib.sha256(self.seed + name.encode()).hexdigest()[:32] if self.seed else "")
+
+    def chance(self, name: str) -> bytes:
+        """Eight random bytes for the new thing called ``name`` within the request."""
+        if not self.seed:
+            return secrets.token_bytes(8)
+        return hashlib.sha256(self.seed + b"chance:" + name.encode()).digest()[:8]
+
+
+class Attempts:
+    """Recognises requests that are sent again."""
+
+    def __init__(self, directory: Directory, now: Callable[[], Instant]) -> None:
+        self._directory = directory
+        self._now = now
+
+    async def begin(self, call: Call, key: str | None) -> Attempt:
+        """The attempt that a request is. Refused with ``key-reused``."""
+        if not key:
+            return Attempt(self._now())
+        org = call.user.org
+        content = self._directory.keyed("request", call.method, call.url.path, await call.body())
+        asked = RequestNote(org, self._directory.keyed("request-key", org, key), content, self._now())
+        first = await self._directory.note(asked)
+        if first.content != content:
+            raise Refused(Refusal("key-reused", "Idempotency-Key"))
+        return Attempt(first.at, first, self._directory.keyed("seed", org, key))
+
+    async def pin(self, attempt: Attempt, choice: str) -> str:
+        """What an attempt goes by: ``choice``, or what an earlier attempt went by."""
+        return choice if attempt.note is None else await self._directory.pin(attempt.note, choice)
+
+
+KeyHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="The same request under the same key is answered again and not done again; kept for 7 days.",
+        max_length=LONGEST_IDEMPOTENCY_KEY,
+    ),
+]
+
+
+async def begin_attempt(
+    request: Call, attempts: NamedDependency[Attempts], idempotency_key: KeyHeader = None
+) -> Attempt:
+    """The attempt that a request is, for routes that ask for it by name."""
+    return await attempts.begin(request, idempotency_key)
+
+
+# --- keys in files
+
+
+def kept_secret(path: Path, size: int = 32) -> bytes:
+    """A random secret that is made at its first use and kept in a file open to nobody else."""
+    with contextlib.suppress(FileExistsError):
+        _write_new(path, secrets.token_bytes(size))
+    kept = path.read_bytes()
+    assert len(kept) == size, f"{path.name} is not whole; restore it from a backup"
+    return kept
+
+
+async def first_operator(pool: Pool, folder: Path, now: Instant) -> Path | None:
+    """Make the operator and its first key, unless there is one; the key's text is in the file returned."""
+    async with pool.connection() as db, db.transaction():
+        made = await db.execute(
+            _SQL["put_org"], {"id": OPERATOR_ORG, "role": Role.OPERATOR.value, "name": "Operator", "at": now}
+        )
+        if await made.fetchone() is None:
+            return None
+        key = new_key()
+        await put_key(db, OPERATOR_ORG, key, told={"label": "first key", "at": now, "expires_at": None})
+        # Written before the commit: a file without its key in the database is written anew at the next start, while
+        # a key without its file would be lost for good.
+        path = folder / OPERATOR_FILE
+        path.unlink(missing_ok=True)
+        _write_new(path, key.text.encode() + b"\n")
+    return path
+
+
+async def put_key(db: AsyncConnection, org: OrgId, key: NewKey, *, told: Mapping[str, object]) -> None:
+    """Store a key's hash; ``told`` names label, at and expires_at."""
+    await db.execute(_SQL["put_key"], {"id": key.id, "org": org, "secret": key.secret, **told})
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file of 0600 that is either there whole or not at all; ``FileExistsError`` if it is there already."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,118 @@
+"""Routes that bring controllers into the network and out of it, and give couriers their codes."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from litestar import Router, delete, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from restante.core.ids import OrgId, PointId, SourceId, is_laned_id
+from restante.core.refusals import Refusal
+from restante.core.time import Instant
+from restante.hub.callers import Call, operator_only, senders_only
+from restante.hub.fleet import service
+from restante.hub.fleet.service import Fleet
+from restante.hub.problems import Refused, or_refused, problems
+from restante.wire.enrol import Invitation
+
+_KNOWN: Final = problems(401, 403, 404)
+
+
+class InvitationShown(msgspec.Struct, frozen=True):
+    """What a technician brings to a machine, once; ``text`` is all of it in one line, to print or show as a QR."""
+
+    source: SourceId
+    text: str
+    hub_url: str
+
+    def __repr__(self) -> str:
+        return f"<InvitationShown {self.source}>"
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """How many certificates were revoked."""
+
+    source: SourceId
+    certificates: int
+
+
+class CourierCodeShown(msgspec.Struct, frozen=True):
+    """A code for the couriers of the caller's organisation at one point; shown here and nowhere else."""
+
+    point: PointId
+    code: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"<CourierCodeShown {self.point}>"
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """The fleet, and what time it is."""
+
+    fleet: Fleet
+    now: Callable[[], Instant]
+
+    async def source_at(self, point: str) -> SourceId:
+        """What stands at a point. Refused with ``source-unknown``."""
+        view = await self.fleet.ledger.view(PointId(point)) if is_laned_id(point) else None
+        if view is None:
+            raise Refused(Refusal("source-unknown", "point", point[:80]))
+        return view.head.source
+
+
+@post("/{point:str}/invitations", guards=[operator_only], responses=_KNOWN, summary="Invite a controller")
+async def invite_controller(desk: NamedDependency[Desk], point: FromPath[str]) -> InvitationShown:
+    """An invitation for the machine at this point to enrol with, once; earlier ones stop working."""
+    source = await desk.source_at(point)
+    invited = await service.invite(desk.fleet, source, now=desk.now(), chance=secrets.token_bytes)
+    return _shown(source, or_refused(invited))
+
+
+@post("/{point:str}/replacement", guards=[operator_only], responses=problems(401, 403, 404, 409), summary="Replace it")
+async def replace_controller(request: Call, *, desk: NamedDependency[Desk], point: FromPath[str]) -> InvitationShown:
+    """Shut the controller at this point out, begin a new log epoch, and invite the one that takes its place."""
+    source = await desk.source_at(point)
+    invited = await service.replace_controller(
+        desk.fleet, source, actor=request.user.actor, now=desk.now(), chance=secrets.token_bytes
+    )
+    return _shown(source, or_refused(invited))
+
+
+@delete(
+    "/{point:str}/certificates",
+    guards=[operator_only],
+    status_code=200,
+    responses=_KNOWN,
+    summary="Shut a controller out",
+)
+async def revoke_certificates(desk: NamedDependency[Desk], point: FromPath[str]) -> Revoked:
+    """End every certificate, invitation and session of the machine at this point."""
+    source = await desk.source_at(point)
+    return Revoked(source, or_refused(await service.revoke(desk.fleet, source, now=desk.now())))
+
+
+@post("/{point:str}/courier-codes", guards=[senders_only], responses=_KNOWN, summary="A code for couriers")
+async def issue_courier_code(request: Call, *, desk: NamedDependency[Desk], point: FromPath[str]) -> CourierCodeShown:
+    """A code with which the caller's couriers open their rounds at this point, in place of the last one."""
+    made = or_refused(
+        await service.issue_courier_code(
+            desk.fleet, PointId(point), OrgId(request.user.org), now=desk.now(), chance=secrets.token_bytes
+        )
+    )
+    return CourierCodeShown(PointId(point), made.code, made.expires_at)
+
+
+def _shown(source: SourceId, invitation: Invitation) -> InvitationShown:
+    return InvitationShown(source, invitation.text, invitation.hub_url)
+
+
+router = Router(
+    "/points",
+    route_handlers=[invite_controller, replace_controller, revoke_certificates, issue_courier_code],
+    tags=["fleet"],
+)

@@ -1,0 +1,1 @@
+"""Announcements in: parcels become known, are checked, and get room promised."""

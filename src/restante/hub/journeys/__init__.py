@@ -1,0 +1,1 @@
+"""Parcels on their way: seen, steered, and followed event by event."""

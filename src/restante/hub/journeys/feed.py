@@ -1,0 +1,152 @@
+"""The feed: every event a caller may see, lane by lane in the order of the log, with a cursor over all lanes.
+
+A cursor maps each lane to the last position that was looked at, seen or not, so that a reader with few events of its
+own does not pass over the others' again. Nothing is skipped and nothing comes twice to whoever keeps the cursor with
+what it read: positions in a lane are gapless and become visible in order.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, cast
+
+import msgspec
+from msgspec import Meta
+
+from restante.core.ids import Lane
+from restante.core.refusals import Fault
+from restante.core.status import EVENTS
+from restante.hub.callers import Principal
+from restante.hub.journeys.schemas import EventShown, FeedPage
+from restante.hub.paging import read_cursor, write_cursor
+from restante.store.ledger import Ledger, Recorded
+
+POLL_S: Final = 0.15
+PAGE_READ: Final = 500
+MOST_READ: Final = 10_000
+
+Positions = dict[Lane, int]
+_Cursor = dict[Annotated[int, Meta(ge=0, le=65_535)], Annotated[int, Meta(ge=0, le=2**62)]]
+
+
+class HeadWatch:
+    """Tells waiting readers when some lane has moved on: one look at the lanes serves all of them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._heads: Mapping[Lane, int] = {}
+        self._moved = asyncio.Event()
+        self._waiting = 0
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def wait(self, seen: Mapping[Lane, int], *, seconds: float) -> None:
+        """Return when a lane has moved beyond the heads ``seen``, or when the time is over."""
+        deadline_s = time.monotonic() + seconds
+        self._waiting += 1
+        try:
+            if self._watcher is None or self._watcher.done():
+                self._watcher = asyncio.create_task(self._watch())
+            while self._heads == seen or not self._heads:
+                async with asyncio.timeout(max(0.0, deadline_s - time.monotonic())):
+                    await self._moved.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting -= 1
+
+    async def _watch(self) -> None:
+        while self._waiting:
+            try:
+                heads = await self._ledger.lane_heads()
+            except Fault:
+                # Whoever waits asks the ledger next, and is told of the fault there.
+                heads = {}
+            if heads != self._heads:
+                self._heads, moved = heads, self._moved
+                self._moved = asyncio.Event()
+                moved.set()
+            await asyncio.sleep(POLL_S)
+        self._heads = {}
+
+
+class Feed:
+    """The feed as callers read it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._watch = HeadWatch(ledger)
+
+    def positions(self, cursor: str) -> Positions:
+        """The positions a cursor stands for; none is the beginning. Refused with ``cursor-malformed``."""
+        return {Lane(lane): seq for lane, seq in read_cursor("feed", cursor, _Cursor).items()} if cursor else {}
+
+    async def read(
+        self, caller: Principal, after: Positions, *, lane: int | None, limit: int, wait_s: float
+    ) -> FeedPage:
+        """What follows ``after``, waiting for it if there is nothing yet."""
+        deadline_s = time.monotonic() + wait_s
+        positions = dict(after)
+        while True:
+            heads = await self._ledger.lane_heads()
+            items = await self._collect(caller, positions, heads=_of(heads, lane), limit=limit)
+            left_s = deadline_s - time.monotonic()
+            if items or left_s <= 0:
+                return FeedPage(items, write_cursor("feed", positions))
+            if all(positions.get(one, 0) >= head for one, head in _of(heads, lane).items()):
+                await self._watch.wait(heads, seconds=left_s)
+
+    async def _collect(
+        self, caller: Principal, positions: Positions, *, heads: Mapping[Lane, int], limit: int
+    ) -> list[EventShown]:
+        """Read on in every lane that has more, each getting its share of the page, and move the positions."""
+        items: list[EventShown] = []
+        read = 0
+        while len(items) < limit and read < MOST_READ:
+            behind = [lane for lane, head in heads.items() if positions.get(lane, 0) < head]
+            if not behind:
+                break
+            share = max(1, (limit - len(items)) // len(behind))
+            for lane in behind[: limit - len(items)]:
+                rows = await self._ledger.feed(lane, positions.get(lane, 0), PAGE_READ)
+                shown, positions[lane] = _share(rows, caller, most=share, else_at=heads[lane])
+                items += shown
+                read += len(rows)
+        return items
+
+
+def _of(heads: Mapping[Lane, int], lane: int | None) -> Mapping[Lane, int]:
+    return heads if lane is None else {one: head for one, head in heads.items() if one == lane}
+
+
+def _share(rows: Sequence[Recorded], caller: Principal, *, most: int, else_at: int) -> tuple[list[EventShown], int]:
+    """The first events of these that the caller may see, and the position of the last one looked at."""
+    shown: list[EventShown] = []
+    position = else_at
+    for row in rows:
+        position = row.seq
+        if caller.may_see(row.org):
+            shown.append(show_event(row))
+            if len(shown) == most:
+                break
+    return shown, position
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def show_event(row: Recorded) -> EventShown:
+    """An event as the API tells it."""
+    status = EVENTS[type(row.event)]
+    return EventShown(
+        lane=row.lane,
+        seq=row.seq,
+        at=row.at,
+        recorded_at=row.recorded_at,
+        by=row.actor,
+        phase=status.phase,
+        actor=status.actor,
+        is_terminal=status.is_terminal,
+        event=cast(dict[str, Any], msgspec.Raw(_ENCODER.encode(row.event))),
+        version=row.version,
+        org=row.org,
+    )

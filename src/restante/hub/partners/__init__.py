@@ -1,0 +1,1 @@
+"""Organisations that take part in the network, and their API keys."""

@@ -1,0 +1,272 @@
+"""Names that mean one thing only: references, parcel codes, and requests known by their Idempotency-Key.
+
+Theory of operation. A name is written before what it names: whoever finds it taken finds the id that was chosen for it,
+and goes on from there. So two callers with one reference, or one caller whose connection broke, end with one parcel.
+Callers' questions that come while a trip to the database is under way go together in the next, as the engine's do.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from restante.core.access import parcel_code_from
+from restante.core.ids import ContactId, OrgId, ParcelId, derived_id, lane_of
+from restante.core.time import Instant
+from restante.store import connect, statements
+from restante.store.ledger import StoreDown
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+MOST_IN_A_TRIP: Final = 512
+MOST_CODES_TRIED: Final = 16
+
+_SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/directory.sql").items()}
+
+Pool = AsyncConnectionPool[AsyncConnection]
+"""Connections in autocommit."""
+
+
+def writes_pool(dsn: str, *, size: int = 4) -> Pool:
+    """Connections for what is written beside the ledger, still closed: ``async with`` the pool."""
+    settings = {name: value for name, value in connect.READS.items() if name != "default_transaction_read_only"}
+    return AsyncConnectionPool(
+        connect.conninfo(dsn, name="restante directory", settings=settings),
+        kwargs={"autocommit": True, "prepare_threshold": 0},
+        min_size=1,
+        max_size=size,
+        timeout=connect.CONNECT_S,
+        open=False,
+    )
+
+
+class Gathering(Generic[A, B]):
+    """Answers many callers' questions in one trip; questions that come during a trip go together in the next."""
+
+    def __init__(self, run: Callable[[Sequence[A]], Awaitable[Sequence[B]]]) -> None:
+        self._run = run
+        self._waiting: deque[tuple[Sequence[A], asyncio.Future[Sequence[B]]]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def ask(self, questions: Sequence[A]) -> Sequence[B]:
+        """The answer to each question, in order. Faults: those of the trip."""
+        answer: asyncio.Future[Sequence[B]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((questions, answer))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._work())
+        return await answer
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self._trip(self._gathered())
+        finally:
+            self._writer = None
+
+    def _gathered(self) -> list[tuple[Sequence[A], asyncio.Future[Sequence[B]]]]:
+        asked = [self._waiting.popleft()]
+        size = len(asked[0][0])
+        while self._waiting and size + len(self._waiting[0][0]) <= MOST_IN_A_TRIP:
+            asked.append(self._waiting.popleft())
+            size += len(asked[-1][0])
+        return asked
+
+    async def _trip(self, asked: list[tuple[Sequence[A], asyncio.Future[Sequence[B]]]]) -> None:
+        try:
+            answers = await self._run([question for questions, _ in asked for question in questions])
+        except Exception as fault:  # noqa: BLE001 every caller of the trip gets the fault, whichever it is
+            for _, answer in asked:
+                if not answer.done():
+                    answer.set_exception(fault)
+            return
+        start = 0
+        for questions, answer in asked:
+            if not answer.done():
+                answer.set_result(answers[start : start + len(questions)])
+            start += len(questions)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A parcel to be known under its organisation's reference, and the content that it was announced with."""
+
+    org: OrgId
+    name: bytes
+    content: bytes
+    parcel: ParcelId
+    at: Instant
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What a reference means; ``same`` when it was claimed with the same content."""
+
+    parcel: ParcelId
+    code: str
+    same: bool
+
+
+class RequestNote(msgspec.Struct, frozen=True):
+    """A request with an Idempotency-Key: a hash of the key, a hash of what was asked, and when."""
+
+    org: OrgId
+    name: bytes
+    content: bytes
+    at: Instant
+    pinned: str | None = None
+
+
+def code_of(parcel: ParcelId, attempt: int) -> str:
+    """The parcel code tried at an attempt: it follows from the parcel's id, which is mostly chance."""
+    for salt in range(100):
+        drawn = parcel_code_from(hashlib.sha256(f"{parcel}/{attempt}/{salt}".encode()).digest())
+        if drawn is not None:
+            return drawn
+    raise AssertionError("no letter in 3,200 bytes")
+
+
+def contact_of(parcel: ParcelId) -> ContactId:
+    """The id under which a parcel's person and reference are kept."""
+    return ContactId(derived_id(f"contact:{parcel}", lane_of(parcel)))
+
+
+class Directory:
+    """The directory in PostgreSQL; ``key`` keeps anybody without it from trying references against the hashes."""
+
+    def __init__(self, pool: Pool, *, key: bytes) -> None:
+        assert len(key) >= 32
+        self._pool = pool
+        self._key = key
+        self._claims: Gathering[Claim, Named] = Gathering(self._claim)
+        self._requests: Gathering[RequestNote, RequestNote] = Gathering(self._note)
+
+    def keyed(self, *parts: str | bytes) -> bytes:
+        """A keyed hash (HMAC-SHA256) of some parts, no two lists of which give the same bytes to hash."""
+        encoded = [part.encode() if isinstance(part, str) else part for part in parts]
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
+        return hmac.digest(self._key, message, "sha256")
+
+    def reference_name(self, org: OrgId, reference: str) -> bytes:
+        """The name under which an organisation's reference stands in the directory."""
+        return self.keyed("reference", org, reference)
+
+    async def claim(self, claims: Sequence[Claim]) -> Sequence[Named]:
+        """Claim references, each with a parcel code of its own; where one is taken, what it means already.
+
+        Fault: ``StoreDown``.
+        """
+        return await self._claims.ask(claims)
+
+    async def parcel_of(self, name: bytes) -> ParcelId | None:
+        """The parcel that a reference means. Fault: ``StoreDown``."""
+        rows = await self._fetch("names", {"names": [name]})
+        return ParcelId(rows[0][1]) if rows else None
+
+    async def parcel_of_code(self, code: str) -> ParcelId | None:
+        """The parcel that a parcel code means. Fault: ``StoreDown``."""
+        rows = await self._fetch("codes", {"codes": [code]})
+        return ParcelId(rows[0][1]) if rows else None
+
+    async def note(self, request: RequestNote) -> RequestNote:
+        """Note a request, and get the first one that was made under its key. Fault: ``StoreDown``."""
+        return (await self._requests.ask([request]))[0]
+
+    async def pin(self, request: RequestNote, choice: str) -> str:
+        """What a request goes by: ``choice``, or that of an earlier attempt. Fault: ``StoreDown``."""
+        rows = await self._fetch("pin_request", {"org": request.org, "name": request.name, "pinned": choice})
+        return str(rows[0][0]) if rows else choice
+
+    async def forget_requests(self, before: Instant) -> None:
+        """Forget requests made before an instant. Fault: ``StoreDown``."""
+        await self._trip([("forget_requests", {"before": before})])
+
+    async def _claim(self, claims: Sequence[Claim]) -> Sequence[Named]:
+        # Sorted, so that two trips that want the same names wait for each other in one order.
+        asked = sorted(claims, key=lambda claim: claim.name)
+        rows = await self._trip(
+            [
+                ("put_names", _columns(asked)),
+                ("names", {"names": [claim.name for claim in asked]}),
+            ]
+        )
+        found = {bytes(name): (ParcelId(parcel), code, bytes(content)) for name, parcel, code, content in rows}
+        codes = await self._own_codes({name: (parcel, code) for name, (parcel, code, _) in found.items()})
+        return [Named(found[one.name][0], codes[one.name], found[one.name][2] == one.content) for one in claims]
+
+    async def _own_codes(self, wanted: Mapping[bytes, tuple[ParcelId, str]]) -> dict[bytes, str]:
+        """The code of each parcel, claimed; one that belongs to another parcel is changed for the next."""
+        owners = await self._put_codes(wanted.values())
+        codes = {name: code for name, (parcel, code) in wanted.items() if owners.get(code) == parcel}
+        for name, (parcel, code) in wanted.items():
+            if name not in codes:
+                codes[name] = await self._next_code(name, parcel, code)
+        return codes
+
+    async def _next_code(self, name: bytes, parcel: ParcelId, taken: str) -> str:
+        for attempt in range(1, MOST_CODES_TRIED):
+            code = code_of(parcel, attempt)
+            await self._trip([("change_code", {"name": name, "code": code, "before": taken})])
+            code = str((await self._fetch("names", {"names": [name]}))[0][2])
+            if (await self._put_codes([(parcel, code)])).get(code) == parcel:
+                return code
+            taken = code
+        raise AssertionError("sixteen codes in a row were taken")
+
+    async def _put_codes(self, wanted: Iterable[tuple[ParcelId, str]]) -> dict[str, ParcelId]:
+        pairs = sorted((code, parcel) for parcel, code in wanted)
+        codes = [code for code, _ in pairs]
+        given = {"codes": codes, "parcels": [parcel for _, parcel in pairs]}
+        rows = await self._trip([("put_codes", given), ("codes", {"codes": codes})])
+        return {code: ParcelId(parcel) for code, parcel in rows}
+
+    async def _note(self, requests: Sequence[RequestNote]) -> Sequence[RequestNote]:
+        asked = sorted(requests, key=lambda one: (one.org, one.name))
+        keys: dict[str, Any] = {"orgs": [one.org for one in asked], "names": [one.name for one in asked]}
+        told = {"contents": [one.content for one in asked], "ats": [one.at for one in asked]}
+        rows = await self._trip([("put_requests", keys | told), ("requests", keys)])
+        found = {(row[0], bytes(row[1])): RequestNote(row[0], bytes(row[1]), bytes(row[2]), *row[3:]) for row in rows}
+        return [found[one.org, one.name] for one in requests]
+
+    async def _fetch(self, name: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return await self._trip([(name, given)])
+
+    async def _trip(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
+        """Run statements in one trip and one transaction, and return the rows of the last.
+
+        A connection that broke while nobody used it is only found out by using it; every statement may be run twice.
+        """
+        try:
+            return await self._run(asked)
+        except psycopg.OperationalError:
+            pass
+        except PoolTimeout as error:
+            raise StoreDown from error
+        try:
+            return await self._run(asked)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise StoreDown from error
+
+    async def _run(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
+        async with self._pool.connection() as db, db.pipeline():
+            cursors = [await db.execute(_SQL[name], given) for name, given in asked]
+            return [] if asked[-1][0] in _SILENT else await cursors[-1].fetchall()
+
+
+_SILENT: Final = frozenset({"change_code", "forget_requests"})
+
+
+def _columns(claims: Sequence[Claim]) -> dict[str, Any]:
+    return {
+        "names": [claim.name for claim in claims],
+        "orgs": [claim.org for claim in claims],
+        "parcels": [claim.parcel for claim in claims],
+        "codes": [code_of(claim.parcel, 0) for claim in claims],
+        "contents": [claim.content for claim in claims],
+        "ats": [claim.at for claim in claims],
+    }

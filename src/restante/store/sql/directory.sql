@@ -1,0 +1,47 @@
+-- Names that mean one thing only: an organisation's references, parcel codes, and requests by their Idempotency-Key.
+
+-- name: put_names
+-- Claim references for parcels, unless they are claimed already.
+INSERT INTO directory (name, org, parcel, code, content, at)
+SELECT * FROM unnest(
+    %(names)s::bytea[], %(orgs)s::text[], %(parcels)s::uuid[], %(codes)s::text[], %(contents)s::bytea[],
+    %(ats)s::timestamptz[])
+ON CONFLICT (name) DO NOTHING;
+
+-- name: names
+-- What references mean.
+SELECT name, parcel::text, code, content FROM directory WHERE name = ANY (%(names)s::bytea[]);
+
+-- name: put_codes
+-- Claim parcel codes, unless they are claimed already.
+INSERT INTO code_directory (code, parcel)
+SELECT * FROM unnest(%(codes)s::text[], %(parcels)s::uuid[])
+ON CONFLICT (code) DO NOTHING;
+
+-- name: codes
+-- Whose parcel codes are.
+SELECT code, parcel::text FROM code_directory WHERE code = ANY (%(codes)s::text[]);
+
+-- name: change_code
+-- Give a claimed reference another parcel code, because the first belongs to another parcel.
+UPDATE directory SET code = %(code)s WHERE name = %(name)s::bytea AND code = %(before)s;
+
+-- name: put_requests
+-- Note requests with an Idempotency-Key, unless the key was used already.
+INSERT INTO request_key (org, name, content, at)
+SELECT * FROM unnest(%(orgs)s::text[], %(names)s::bytea[], %(contents)s::bytea[], %(ats)s::timestamptz[])
+ON CONFLICT (org, name) DO NOTHING;
+
+-- name: requests
+-- The first request under each of these keys.
+SELECT r.org, r.name, r.content, r.at, r.pinned
+FROM unnest(%(orgs)s::text[], %(names)s::bytea[]) AS k (org, name) JOIN request_key r USING (org, name);
+
+-- name: pin_request
+-- Fix what a request goes by, unless an earlier attempt has, and tell which it is.
+UPDATE request_key SET pinned = coalesce(pinned, %(pinned)s)
+WHERE org = %(org)s AND name = %(name)s::bytea RETURNING pinned;
+
+-- name: forget_requests
+-- Forget keys that nobody will send again.
+DELETE FROM request_key WHERE at < %(before)s::timestamptz;
