@@ -62,9 +62,9 @@ from restante.hub.problems import (
     problems,
 )
 from restante.hub.settings import Settings, state_folder
-from restante.store import connect
-from restante.store.directory import Directory, Pool, writes_pool
+from restante.store.directory import Directory
 from restante.store.ledger import Ledger
+from restante.store.tables import Tables, open_tables
 from restante.store.vault import Vault
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
@@ -147,7 +147,7 @@ async def no_nul(request: Request[Any, Any, Any]) -> None:
         raise Refused(Refusal("field-malformed", "path", "no text holds the character U+0000"))
 
 
-def build(parts: Parts, *, reads: Pool, writes: Pool, directory_key: bytes) -> Litestar:
+def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) -> Litestar:
     """The API over open pools of connections."""
     directory = Directory(writes, key=directory_key)
     callers = Callers(writes, parts.now)
@@ -185,7 +185,9 @@ def build(parts: Parts, *, reads: Pool, writes: Pool, directory_key: bytes) -> L
     )
 
 
-def _services(parts: Parts, reads: Pool, writes: Pool, *, directory: Directory, callers: Callers) -> Mapping[str, Any]:
+def _services(
+    parts: Parts, reads: Tables, writes: Tables, *, directory: Directory, callers: Callers
+) -> Mapping[str, Any]:
     """What routes ask for by name."""
     settings, now = parts.settings, parts.now
     attempts = Attempts(directory, now)
@@ -253,8 +255,10 @@ def _openapi() -> OpenAPIConfig:
 async def open_app(parts: Parts) -> AsyncIterator[Litestar]:
     """The API with its connections open; makes the operator's first key if there is none. Fault: ``StoreDown``."""
     folder = state_folder(parts.settings)
-    reads: Pool = connect.reads_pool(parts.dsn, name="restante api", size=8)
-    async with reads, writes_pool(parts.dsn) as writes:
+    async with (
+        open_tables(parts.dsn, name="restante api reads", size=8, read_only=True) as reads,
+        open_tables(parts.dsn, name="restante api writes") as writes,
+    ):
         await first_operator(writes, folder, parts.now())
         yield build(parts, reads=reads, writes=writes, directory_key=kept_secret(folder / REFERENCE_KEY_FILE))
 

@@ -25,14 +25,14 @@ from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
-from psycopg import AsyncConnection
 
 from restante.core.ids import CommandId, OrgId
 from restante.core.refusals import Refusal
 from restante.core.time import Instant
 from restante.hub.problems import Refused
 from restante.store import statements
-from restante.store.directory import Directory, Pool, RequestNote
+from restante.store.directory import Directory, RequestNote
+from restante.store.tables import Run, Tables
 
 OPERATOR_FILE: Final = "operator.key"
 OPERATOR_ORG: Final = OrgId("operator")
@@ -116,8 +116,8 @@ class _Known(msgspec.Struct, frozen=True):
 class Callers:
     """API keys as requests show them."""
 
-    def __init__(self, pool: Pool, now: Callable[[], Instant]) -> None:
-        self._pool = pool
+    def __init__(self, tables: Tables, now: Callable[[], Instant]) -> None:
+        self._tables = tables
         self._now = now
         self._known: dict[str, _Known] = {}
         self._touched_s: dict[str, float] = {}
@@ -146,10 +146,10 @@ class Callers:
         known = self._known.get(key_id)
         if known is not None and time.monotonic() - known.read_at_s < TRUSTED_S:
             return known
-        async with self._pool.connection() as db:
-            row = await (await db.execute(_SQL["api_key"], {"id": key_id})).fetchone()
-        if row is None:
+        rows = await self._tables.rows(_SQL["api_key"], {"id": key_id})
+        if not rows:
             return None
+        row = rows[0]
         if len(self._known) >= MOST_KEYS_KNOWN:
             self._known.clear()
         principal = Principal(OrgId(row[1]), Role(row[2]), row[0])
@@ -162,8 +162,7 @@ class Callers:
         if now_s - self._touched_s.get(key_id, -TOUCHED_S) < TOUCHED_S:
             return
         self._touched_s[key_id] = now_s
-        async with self._pool.connection() as db:
-            await db.execute(_SQL["touch_keys"], {"ids": [key_id], "ats": [self._now()]})
+        await self._tables.rows(_SQL["touch_keys"], {"ids": [key_id], "ats": [self._now()]})
 
 
 def _is_over(known: _Known, now: Instant) -> bool:
@@ -279,16 +278,14 @@ def kept_secret(path: Path, size: int = 32) -> bytes:
     return kept
 
 
-async def first_operator(pool: Pool, folder: Path, now: Instant) -> Path | None:
+async def first_operator(tables: Tables, folder: Path, now: Instant) -> Path | None:
     """Make the operator and its first key, unless there is one; the key's text is in the file returned."""
-    async with pool.connection() as db, db.transaction():
-        made = await db.execute(
-            _SQL["put_org"], {"id": OPERATOR_ORG, "role": Role.OPERATOR.value, "name": "Operator", "at": now}
-        )
-        if await made.fetchone() is None:
+    async with tables.transaction() as run:
+        org = {"id": OPERATOR_ORG, "role": Role.OPERATOR.value, "name": "Operator", "at": now}
+        if not await run(_SQL["put_org"], org):
             return None
         key = new_key()
-        await put_key(db, OPERATOR_ORG, key, told={"label": "first key", "at": now, "expires_at": None})
+        await put_key(run, OPERATOR_ORG, key, told={"label": "first key", "at": now, "expires_at": None})
         # Written before the commit: a file without its key in the database is written anew at the next start, while
         # a key without its file would be lost for good.
         path = folder / OPERATOR_FILE
@@ -297,9 +294,9 @@ async def first_operator(pool: Pool, folder: Path, now: Instant) -> Path | None:
     return path
 
 
-async def put_key(db: AsyncConnection, org: OrgId, key: NewKey, *, told: Mapping[str, object]) -> None:
+async def put_key(run: Run, org: OrgId, key: NewKey, *, told: Mapping[str, object]) -> None:
     """Store a key's hash; ``told`` names label, at and expires_at."""
-    await db.execute(_SQL["put_key"], {"id": key.id, "org": org, "secret": key.secret, **told})
+    await run(_SQL["put_key"], {"id": key.id, "org": org, "secret": key.secret, **told})
 
 
 def _write_new(path: Path, content: bytes) -> None:

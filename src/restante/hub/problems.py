@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
-import psycopg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
-from psycopg_pool import PoolTimeout
 
 from restante.core.ids import PointId
 from restante.core.refusals import CODES, Fault, Refusal
@@ -148,9 +146,7 @@ def on_refused(_: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:
 
 def on_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
     """Answer a fault or a bug: log it without anything the caller sent, and tell no more than whether to try again."""
-    retryable = isinstance(fault, psycopg.OperationalError | PoolTimeout) or (
-        isinstance(fault, Fault) and fault.retryable
-    )
+    retryable = isinstance(fault, Fault) and fault.retryable
     # The text of a database's or a codec's error may quote what was sent, so only our own faults are quoted.
     words = str(fault) if isinstance(fault, Fault) else ""
     template = request.scope.get("path_template", "")

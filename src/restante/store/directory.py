@@ -13,15 +13,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-import psycopg
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from restante.core.access import parcel_code_from
 from restante.core.ids import ContactId, OrgId, ParcelId, derived_id, lane_of
 from restante.core.time import Instant
-from restante.store import connect, statements
-from restante.store.ledger import StoreDown
+from restante.store import statements
+from restante.store.tables import Rows, Tables
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -30,22 +27,6 @@ MOST_IN_A_TRIP: Final = 512
 MOST_CODES_TRIED: Final = 16
 
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/directory.sql").items()}
-
-Pool = AsyncConnectionPool[AsyncConnection]
-"""Connections in autocommit."""
-
-
-def writes_pool(dsn: str, *, size: int = 4) -> Pool:
-    """Connections for what is written beside the ledger, still closed: ``async with`` the pool."""
-    settings = {name: value for name, value in connect.READS.items() if name != "default_transaction_read_only"}
-    return AsyncConnectionPool(
-        connect.conninfo(dsn, name="restante directory", settings=settings),
-        kwargs={"autocommit": True, "prepare_threshold": 0},
-        min_size=1,
-        max_size=size,
-        timeout=connect.CONNECT_S,
-        open=False,
-    )
 
 
 class Gathering(Generic[A, B]):
@@ -139,9 +120,9 @@ def contact_of(parcel: ParcelId) -> ContactId:
 class Directory:
     """The directory in PostgreSQL; ``key`` keeps anybody without it from trying references against the hashes."""
 
-    def __init__(self, pool: Pool, *, key: bytes) -> None:
+    def __init__(self, tables: Tables, *, key: bytes) -> None:
         assert len(key) >= 32
-        self._pool = pool
+        self._tables = tables
         self._key = key
         self._claims: Gathering[Claim, Named] = Gathering(self._claim)
         self._requests: Gathering[RequestNote, RequestNote] = Gathering(self._note)
@@ -233,32 +214,11 @@ class Directory:
         found = {(row[0], bytes(row[1])): RequestNote(row[0], bytes(row[1]), bytes(row[2]), *row[3:]) for row in rows}
         return [found[one.org, one.name] for one in requests]
 
-    async def _fetch(self, name: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return await self._trip([(name, given)])
+    async def _fetch(self, name: str, given: Mapping[str, Any]) -> Rows:
+        return await self._tables.rows(_SQL[name], given)
 
-    async def _trip(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
-        """Run statements in one trip and one transaction, and return the rows of the last.
-
-        A connection that broke while nobody used it is only found out by using it; every statement may be run twice.
-        """
-        try:
-            return await self._run(asked)
-        except psycopg.OperationalError:
-            pass
-        except PoolTimeout as error:
-            raise StoreDown from error
-        try:
-            return await self._run(asked)
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise StoreDown from error
-
-    async def _run(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[Any, ...]]:
-        async with self._pool.connection() as db, db.pipeline():
-            cursors = [await db.execute(_SQL[name], given) for name, given in asked]
-            return [] if asked[-1][0] in _SILENT else await cursors[-1].fetchall()
-
-
-_SILENT: Final = frozenset({"change_code", "forget_requests"})
+    async def _trip(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> Rows:
+        return await self._tables.trip([(_SQL[name], given) for name, given in asked])
 
 
 def _columns(claims: Sequence[Claim]) -> dict[str, Any]:

@@ -33,8 +33,9 @@ from restante.hub.paging import read_cursor, write_cursor
 from restante.hub.problems import NearPoint, Refused
 from restante.hub.settings import Settings
 from restante.store import bodies, statements
-from restante.store.directory import Directory, Pool, contact_of
+from restante.store.directory import Directory, contact_of
 from restante.store.ledger import Ledger, Recorded
+from restante.store.tables import Rows, Tables
 from restante.store.vault import ContactDetails, Vault
 
 MOST_READ: Final = 1000
@@ -58,7 +59,7 @@ class Journeys:
         self,
         engine: Engine,
         ledger: Ledger,
-        reads: Pool,
+        reads: Tables,
         *,
         directory: Directory,
         vault: Vault,
@@ -163,9 +164,8 @@ class Journeys:
         known = await self._ledger.parcels(ParcelId(row[0]) for row in ids)
         return [known[ParcelId(row[0])] for row in ids if ParcelId(row[0]) in known]
 
-    async def _rows(self, name: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        async with self._reads.connection() as db:
-            return await (await db.execute(_SQL[name], given)).fetchall()
+    async def _rows(self, name: str, given: Mapping[str, Any]) -> Rows:
+        return await self._reads.rows(_SQL[name], given)
 
     def _shown(self, parcel: Parcel, people: Mapping[ContactId, ContactDetails], caller: Principal) -> ParcelShown:
         stage = type(stage_of(parcel))

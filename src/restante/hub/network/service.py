@@ -45,7 +45,7 @@ from restante.hub.paging import read_cursor, write_cursor
 from restante.hub.problems import NearPoint, Refused
 from restante.hub.settings import Settings
 from restante.store import bodies, statements
-from restante.store.directory import Pool
+from restante.store.tables import Rows, Tables
 
 EARTH_RADIUS_M: Final = 6_371_008.8
 FEW: Final = 4
@@ -80,7 +80,9 @@ class Found(msgspec.Struct, frozen=True):
 class Network:
     """The network's points."""
 
-    def __init__(self, engine: Engine, reads: Pool, writes: Pool, *, settings: Settings, now: Callable[[], Instant]):
+    def __init__(
+        self, engine: Engine, reads: Tables, writes: Tables, *, settings: Settings, now: Callable[[], Instant]
+    ):
         self._engine = engine
         self._reads = reads
         self._writes = writes
@@ -114,10 +116,9 @@ class Network:
 
     async def one(self, point: PointId) -> Found:
         """One point and its room. Refused with ``point-unknown``."""
-        rows = []
+        rows: Rows = []
         if is_laned_id(point):
-            async with self._reads.connection() as db:
-                rows = await (await db.execute(_SQL["one"], {"lane": lane_of(point), "id": point})).fetchall()
+            rows = await self._reads.rows(_SQL["one"], {"lane": lane_of(point), "id": point})
         found = _found(*rows[0][1:]) if rows else None
         if found is None:
             raise Refused(Refusal("point-unknown", "point", point[:80]))
@@ -127,13 +128,12 @@ class Network:
         """Latitude and longitude of a point of the network, else None; a point never moves, so they are kept."""
         if (place := self._places.get(point)) is not None or not is_laned_id(point):
             return place
-        async with self._reads.connection() as db:
-            row = await (await db.execute(_SQL["place"], {"id": point})).fetchone()
-        if row is None:
+        rows = await self._reads.rows(_SQL["place"], {"id": point})
+        if not rows:
             return None
         if len(self._places) >= MOST_PLACES_KNOWN:
             self._places.clear()
-        place = self._places[point] = (row[0], row[1])
+        place = self._places[point] = (rows[0][0], rows[0][1])
         return place
 
     async def nearest_with_room(
@@ -189,13 +189,12 @@ class Network:
             modules=_modules_shown(point.source, self._settings.ladder) if whole else None,
         )
 
-    async def _rows(self, filters: Filters, after: tuple[float, str], *, limit: int) -> list[tuple[Any, ...]]:
+    async def _rows(self, filters: Filters, after: tuple[float, str], *, limit: int) -> Rows:
         given: dict[str, Any] = {"kind": filters.kind, "after": after[1], "limit": limit}
         if filters.here is not None:
             given |= {"here": globe(*filters.here), "distance": after[0]}
         name = "in_order" if filters.here is None else "nearest"
-        async with self._reads.connection() as db:
-            return await (await db.execute(_SQL[name], given)).fetchall()
+        return await self._reads.rows(_SQL[name], given)
 
     def rank(self, size: str | None) -> int | None:
         """The rank of a size class by name. Refused with ``size-unknown``."""
@@ -281,8 +280,7 @@ class Network:
             "longitude": point.longitude,
             "globe": globe(point.latitude, point.longitude),
         }
-        async with self._writes.connection() as db:
-            await db.execute(_SQL["put_place"], given)
+        await self._writes.rows(_SQL["put_place"], given)
 
 
 def globe(latitude: float, longitude: float) -> list[float]:

@@ -10,7 +10,7 @@ from restante.hub.callers import Callers, Principal, Role, new_key, put_key
 from restante.hub.paging import read_cursor, write_cursor
 from restante.hub.partners.schemas import KeyGiven, KeyList, KeyMade, KeyShown, OrgGiven, OrgPage, OrgShown
 from restante.store import statements
-from restante.store.directory import Pool
+from restante.store.tables import Rows, Tables
 
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.hub.partners").items()}
 
@@ -18,8 +18,8 @@ _SQL: Final = {name: one.text.encode() for name, one in statements.load("restant
 class Partners:
     """The organisations of the network."""
 
-    def __init__(self, pool: Pool, callers: Callers, now: Callable[[], Instant]) -> None:
-        self._pool = pool
+    def __init__(self, tables: Tables, callers: Callers, now: Callable[[], Instant]) -> None:
+        self._tables = tables
         self._callers = callers
         self._now = now
 
@@ -49,8 +49,7 @@ class Partners:
         """Make a key for an organisation that exists."""
         key = new_key()
         told = {"label": given.label, "at": self._now(), "expires_at": given.expires_at}
-        async with self._pool.connection() as db:
-            await put_key(db, org, key, told=told)
+        await put_key(self._tables.rows, org, key, told=told)
         return KeyMade(key.id, org, key.text, given.expires_at)
 
     async def keys(self, org: OrgId) -> KeyList:
@@ -65,9 +64,8 @@ class Partners:
         self._callers.distrust(key)
         return KeyShown(*rows[0])
 
-    async def _rows(self, name: str, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        async with self._pool.connection() as db:
-            return await (await db.execute(_SQL[name], given)).fetchall()
+    async def _rows(self, name: str, given: Mapping[str, Any]) -> Rows:
+        return await self._tables.rows(_SQL[name], given)
 
 
 def _org(row: tuple[Any, ...]) -> OrgShown:
