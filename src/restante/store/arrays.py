@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from struct import Struct
 from typing import Final
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
@@ -30,7 +30,7 @@ class _BlobsDumper(Dumper):
         return obj
 
 
-def register(db: AsyncConnection) -> None:
+def register(db: AsyncConnection | Connection) -> None:
     """Teach a connection to take ``Blobs``."""
     db.adapters.register_dumper(Blobs, _BlobsDumper)
 

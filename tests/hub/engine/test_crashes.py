@@ -1,0 +1,171 @@
+"""The engine and a database that fails: lost answers, a killed server, two hubs on one database."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from restante.core import commands as cmd
+from restante.core.ids import CommandId, Lane
+from restante.core.refusals import Fault
+from restante.core.reservation import Window
+from restante.hub.engine import Accepted, Engine, Outcome
+from restante.sim.rows import Break, RowLedger
+from restante.store import embedded, migrate
+from restante.store.check import check
+from restante.store.ledger import Ledger, OutcomeUnknown
+from restante.store.postgres import PostgresLedger, open_ledger
+from restante.store.programs import Programs
+from tests.fixtures.cutting import cutting
+from tests.fixtures.ledgers import accepted, town
+from tests.fixtures.lives import LANES, NOW, Load
+
+
+def engine_over(ledger: Ledger, *, max_batch: int = 16) -> Engine:
+    """An engine whose clock stands."""
+    return Engine(ledger, lambda: NOW, max_batch=max_batch, queue_limit=100_000)
+
+
+@pytest.mark.parametrize("where", list(Break))
+@pytest.mark.parametrize("after_commits", [0, 1, 4])
+async def test_a_broken_commit_is_done_exactly_once(where: Break, after_commits: int) -> None:
+    """Given a commit that breaks before or after its effect, when the engine goes on, then each is done once."""
+    whole, rows = RowLedger(), RowLedger()
+    for ledger in (whole, rows):
+        await ledger.ensure_lanes(1)
+    load = await town(whole, points=2)
+    await town(rows, points=2)
+    commands = load.commands(12, 4)
+    await accepted(whole, commands, batch=16)
+    rows.plant(where, after_commits=after_commits)
+    outcomes = await engine_over(rows).submit_all(commands)
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert [row.event for row in rows.logs[Lane(0)]] == [row.event for row in whole.logs[Lane(0)]]
+    assert await check(rows) == []
+
+
+async def test_an_outcome_that_stays_unknown_is_said_to_be_so() -> None:
+    """Given an answer lost and then no database, when the caller is answered, then not with 'nothing was stored'."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    announce = load.commands(1, 1)[0]
+    assert isinstance(announce, cmd.AnnounceParcel)
+    rows.plant(Break.UNSEEN)
+    rows.plant(Break.BEFORE, after_commits=1)
+    with pytest.raises(OutcomeUnknown):
+        await engine_over(rows).submit(announce)
+    assert isinstance(await engine_over(rows).submit(announce), Accepted)
+    assert len(await rows.history(announce.parcel)) == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("with_id", [True, False])
+async def test_a_lost_answer_is_learnt_from_the_lanes_log(database: str, tmp_path: Path, with_id: bool) -> None:
+    """Given a connection cut when the server had committed, when the engine looks at the log, then it was accepted."""
+    async with cutting(database, tmp_path) as scissors, open_ledger(scissors.dsn) as ledger:
+        await ledger.ensure_lanes(LANES)
+        load = await town(ledger, points=1)
+        commands = load.commands(1, 1)[:3]
+        command = commands[0] if with_id else commands[2]
+        await accepted(ledger, [] if with_id else commands[:2])
+        before = (await ledger.lane_heads())[Lane(0)]
+        scissors.before_answer = True
+        outcome = await engine_over(ledger).submit(command)
+        assert scissors.cuts == 1
+        assert isinstance(outcome, Accepted)
+        assert not outcome.replayed
+        assert [seq for _, seq in outcome.positions] == list(
+            range(before + 1, (await ledger.lane_heads())[Lane(0)] + 1)
+        )
+        assert await check(ledger) == []
+
+
+@pytest.mark.postgres
+async def test_two_hubs_share_one_database(database: str, postgres: PostgresLedger) -> None:
+    """Given two hubs whose batches cross lanes both ways, when they work at once, then no gap, inversion or drift."""
+    async with open_ledger(database) as other, asyncio.timeout(30):
+        loads = [await town(postgres, lane, points=3, seed=seed) for lane, seed in ((0, 1), (1, 2), (0, 3), (1, 4))]
+        hubs = [engine_over(postgres), engine_over(other), engine_over(other), engine_over(postgres)]
+        # Announced in one lane, sent on to the next load's point in the other.
+        crossing = [_redirects(Load(Lane(n % 2), points=1, seed=10 + n), loads[n - 1]) for n in range(4)]
+        done = await asyncio.gather(
+            *(hub.submit_all(load.commands(30, 8)) for hub, load in zip(hubs, loads, strict=True)),
+            *(_one_by_one(hub, commands) for hub, commands in zip(reversed(hubs), crossing, strict=True)),
+        )
+    assert all(isinstance(outcome, Accepted) for outcomes in done for outcome in outcomes)
+    assert await check(postgres) == []
+
+
+def _redirects(here: Load, there: Load) -> list[cmd.AnyCommand]:
+    """Parcels of one lane that are sent to the other lane's point at once."""
+    announced = [one for one in here.commands(8, 8)[:8] if isinstance(one, cmd.AnnounceParcel)]
+    window = Window(NOW, NOW.replace(hour=20))
+    point = there.banks[0].point
+    sent = [
+        cmd.RedirectParcel(CommandId(f"r-{one.id}"), "carrier", one.at, one.parcel, point, window, window.closes_at)
+        for one in announced
+    ]
+    return [*announced, *sent]
+
+
+async def _one_by_one(engine: Engine, commands: list[cmd.AnyCommand]) -> list[Outcome]:
+    return [await engine.submit(command) for command in commands]
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+async def test_a_killed_server_loses_nothing_acknowledged(state: Path, postgres_programs: Programs) -> None:
+    """Given a server killed amid the load and started again, when all is done, then each command was done once."""
+    with embedded.server(state, programs=postgres_programs) as server:
+        with psycopg.connect(server.dsn, autocommit=True) as db:
+            migrate.migrate(db)
+        async with open_ledger(server.dsn, readers=2) as ledger:
+            await ledger.ensure_lanes(LANES)
+            loads = [await town(ledger, lane, points=2) for lane in (0, 1)]
+            started, stop = asyncio.Event(), asyncio.Event()
+            callers = [
+                asyncio.create_task(_insistent(ledger, load.commands(40, 8), started=started, stop=stop))
+                for load in loads
+            ]
+            await started.wait()
+            await asyncio.to_thread(server.kill_hard)
+            await asyncio.to_thread(server.start)
+            stop.set()
+            acknowledged = [positions for caller in callers for positions in await caller]
+            found = {(lane, row.seq) for lane in (0, 1) for row in await ledger.feed(Lane(lane), 0, 100_000)}
+            assert set(acknowledged) <= found
+            assert await check(ledger) == []
+            for row in await ledger.standing(Lane(0)), await ledger.standing(Lane(1)):
+                assert {len(parcel.stays) for parcel in row.parcels} == {1}
+                assert not row.stays
+
+
+async def _insistent(
+    ledger: Ledger, commands: list[cmd.AnyCommand], *, started: asyncio.Event, stop: asyncio.Event
+) -> list[tuple[int, int]]:
+    """Hand commands in one after the other until each is accepted; from the tenth on the server may be killed."""
+    engine = engine_over(ledger)
+    positions = list[tuple[int, int]]()
+    for number, command in enumerate(commands):
+        if number == 10:
+            started.set()
+        if number == len(commands) // 2:
+            # So that the server is killed while some commands are still to come, however fast this machine is.
+            await stop.wait()
+        positions += await _accepted_at_last(engine, command)
+    return positions
+
+
+async def _accepted_at_last(engine: Engine, command: cmd.AnyCommand) -> tuple[tuple[int, int], ...]:
+    deadline = time.monotonic() + 30
+    while True:
+        (outcome,) = await engine.try_all([command])
+        if isinstance(outcome, Accepted):
+            return outcome.positions
+        assert isinstance(outcome, Fault), outcome
+        assert outcome.retryable
+        assert time.monotonic() < deadline, outcome
+        await asyncio.sleep(0.02)

@@ -1,0 +1,180 @@
+"""What only the ledger in PostgreSQL must bear: strangers, stalls, cut connections, days of the log."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
+
+from restante.core.commands import AnnounceParcel, Keys
+from restante.core.ids import Lane, ParcelId
+from restante.hub.engine import Draft
+from restante.store import arrays, upkeep
+from restante.store.check import check
+from restante.store.ledger import Changes, LaneStalled, OutcomeUnknown, RowsMoved, RowsRefused, StoreDown
+from restante.store.postgres import PostgresLedger, open_ledger
+from tests.fixtures.cutting import cutting
+from tests.fixtures.ledgers import accepted, town
+from tests.fixtures.lives import LANES, NOW
+
+pytestmark = pytest.mark.postgres
+
+
+async def _announced(ledger: PostgresLedger) -> tuple[list[ParcelId], list[AnnounceParcel]]:
+    load = await town(ledger, points=1)
+    done, *more = [one for one in load.commands(3, 3)[:3] if isinstance(one, AnnounceParcel)]
+    await accepted(ledger, [done])
+    return [done.parcel], more
+
+
+async def test_a_strangers_change_is_found_and_nothing_is_written(database: str, postgres: PostgresLedger) -> None:
+    """Given a row changed behind the engine's back, when the batch commits, then it fails whole and can be retried."""
+    load = await town(postgres, points=1)
+    announce, reserve = load.commands(1, 1)[:2]
+    assert isinstance(announce, AnnounceParcel)
+    await accepted(postgres, [announce])
+    heads = await postgres.lane_heads()
+    keys = Keys(parcels=frozenset({announce.parcel}), rooms=frozenset({load.banks[0].point}))
+    async with postgres.transact(keys, {}) as batch:
+        draft = Draft(batch, NOW)
+        draft.take(reserve)
+        with psycopg.connect(database) as stranger:
+            stranger.execute("UPDATE parcel SET version = version + 1")
+        with pytest.raises(RowsMoved):
+            await batch.commit(draft.finish())
+    assert await postgres.lane_heads() == heads
+    view = await postgres.view(load.banks[0].point)
+    assert view is not None
+    assert view.promises == ()
+
+
+async def test_a_lane_that_somebody_keeps_is_stalled(database: str) -> None:
+    """Given a stranger who holds a lane's row, when a batch begins there, then it is told so within the lock limit."""
+    impatient = make_conninfo(database, options="-c lock_timeout=40ms")
+    async with open_ledger(impatient) as ledger:
+        await ledger.ensure_lanes(LANES)
+        with psycopg.connect(database) as stranger:
+            stranger.execute("SELECT FROM lane WHERE lane = 0 FOR UPDATE")
+            with pytest.raises(LaneStalled):
+                async with ledger.transact(Keys(parcels=frozenset({_id(0)})), {}):
+                    pass
+            async with ledger.transact(Keys(parcels=frozenset({_id(1)})), {}) as batch:
+                await batch.commit(Changes())
+        async with ledger.transact(Keys(parcels=frozenset({_id(0)})), {}) as batch:
+            assert batch.heads == {0: 0}
+
+
+async def test_a_cut_before_the_commit_leaves_nothing(database: str, tmp_path: Path) -> None:
+    """Given a connection cut before the second trip arrives, then its outcome is unknown, and in truth none."""
+    async with cutting(database, tmp_path) as scissors, open_ledger(scissors.dsn) as ledger:
+        await ledger.ensure_lanes(LANES)
+        _, (announce, _) = await _announced(ledger)
+        heads = await ledger.lane_heads()
+        async with ledger.transact(Keys(parcels=frozenset({announce.parcel})), {}) as batch:
+            draft = Draft(batch, NOW)
+            draft.take(announce)
+            scissors.before_words = True
+            with pytest.raises(OutcomeUnknown):
+                await batch.commit(draft.finish())
+        assert scissors.cuts == 1
+        assert await ledger.lane_heads() == heads
+        await accepted(ledger, [announce])
+
+
+async def test_a_cut_in_the_first_trip_is_a_store_that_is_down(database: str, tmp_path: Path) -> None:
+    """Given a connection cut while loading, when it fails, then nothing is unknown, and the next batch reconnects."""
+    async with cutting(database, tmp_path) as scissors, open_ledger(scissors.dsn, writers=1) as ledger:
+        await ledger.ensure_lanes(LANES)
+        scissors.before_words = True
+        with pytest.raises(StoreDown):
+            async with ledger.transact(Keys(parcels=frozenset({_id(0)})), {}):
+                pass
+        async with ledger.transact(Keys(parcels=frozenset({_id(0)})), {}) as batch:
+            assert batch.heads == {0: 0}
+
+
+async def test_a_cancelled_batch_gives_its_connection_back_clean(postgres: PostgresLedger) -> None:
+    """Given batches cancelled at any moment, when as many more run, then none meets a leftover transaction."""
+    keys = Keys(parcels=frozenset({_id(0)}))
+
+    async def one() -> None:
+        async with postgres.transact(keys, {}) as batch:
+            await batch.commit(Changes())
+
+    for turns in range(12):
+        task = asyncio.create_task(one())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(one() for _ in range(8)))
+
+
+async def test_no_database_is_a_store_that_is_down(tmp_path: Path) -> None:
+    """Given nothing that listens, when the ledger is opened, then the fault says that the store is down."""
+    with pytest.raises(StoreDown):
+        async with open_ledger(f"host={tmp_path} dbname=none"):
+            pass
+
+
+async def test_words_that_no_row_can_hold_are_refused(postgres: PostgresLedger) -> None:
+    """Given a reader's id that is no UUID, when asked, then the fault is not one to try again."""
+    with pytest.raises(RowsRefused) as refused:
+        await postgres.parcels([ParcelId("not-a-uuid-0000")])
+    assert not refused.value.retryable
+    assert "not-a-uuid" not in str(refused.value)
+
+
+async def test_days_are_made_ahead_and_events_move_into_theirs(database: str, postgres: PostgresLedger) -> None:
+    """Given events recorded before their day's partition stood, when days are made, then they move and none is lost."""
+    load = await town(postgres, points=1)
+    await accepted(postgres, load.commands(2, 1))
+    before = await postgres.feed(Lane(0), 0, 1000)
+    with psycopg.connect(database, autocommit=True) as db:
+        assert _count(db, "event_other_days") == len(before)
+        await asyncio.gather(postgres.upkeep(NOW), postgres.upkeep(NOW))
+        assert _count(db, "event_other_days") == 0
+        assert _count(db, f"event_{NOW:%Y_%m_%d}") == len(before)
+        days = db.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'event'::regclass").fetchone()
+    assert days == (upkeep.DAYS_AHEAD + 2,)
+    assert await postgres.feed(Lane(0), 0, 1000) == before
+    await postgres.upkeep(NOW + timedelta(days=1))
+    await accepted(postgres, load.commands(1, 1)[:1])
+    assert await check(postgres) == []
+
+
+def _count(db: psycopg.Connection, table: str) -> int:
+    row = db.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _id(lane: int) -> ParcelId:
+    return ParcelId(f"00000000-0000-8000-8000-00000000{lane:04x}")
+
+
+def test_array_literals_say_what_was_meant(database: str) -> None:
+    """Given any texts, byte strings and instants, when sent as arrays, then the server has the same elements."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        words=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))),
+        holes=st.lists(st.one_of(st.none(), st.sampled_from(["", "NULL", '"', "\\", "{}", "a,b"]))),
+        heaps=st.lists(st.binary(max_size=50)),
+        times=st.lists(st.datetimes(timezones=st.just(NOW.tzinfo or None))),
+    )
+    def same(words: list[str], holes: list[str | None], heaps: list[bytes], times: list[object]) -> None:
+        row = db.execute(
+            b"SELECT %s::text[], %s::text[], %s::bytea[], %s::timestamptz[]",
+            [arrays.texts(words), arrays.texts_or_null(holes), arrays.blobs(heaps), arrays.instants(times)],  # type: ignore[arg-type]
+        ).fetchone()
+        assert row == (words, holes, heaps, times)
+
+    with psycopg.connect(database, autocommit=True) as db:
+        arrays.register(db)
+        same()
