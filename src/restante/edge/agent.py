@@ -19,7 +19,7 @@ import msgspec
 
 from restante.core import access, facts
 from restante.core.bank import Condition, SourceKind
-from restante.edge import clock, codes, deposits, doors, lists, openings, screens, withdrawals
+from restante.edge import clock, codes, deposits, doors, lists, openings, rounds, screens, withdrawals
 from restante.edge.clock import Now
 from restante.edge.draft import Draft
 from restante.edge.inputs import (
@@ -127,7 +127,7 @@ def _take_back(draft: Draft) -> None:
         return
     following = withdrawals.next_recall(draft.state)
     if following is None:
-        draft.show(withdrawals.round_screen(draft.state))
+        draft.show(rounds.screen(draft.state))
     else:
         openings.begin(draft, *following)
 
@@ -214,4 +214,4 @@ def _pass_time(draft: Draft) -> None:
 def _resting(state: State) -> screens.Screen:
     if state.manifest is None:
         return screens.NOT_INSTALLED
-    return screens.IDLE if state.round is None else withdrawals.round_screen(state)
+    return screens.IDLE if state.round is None else rounds.screen(state)

@@ -8,17 +8,20 @@ import signal
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from restante.core.bank import SourceKind
 from restante.core.refusals import Fault, Refusal
+from restante.core.time import EPOCH
 from restante.edge import link
 from restante.edge.boards.emulated import EmulatedBoard, LiveBoard
 from restante.edge.boards.steel import board_of
 from restante.edge.book import Book, create_book, open_book
+from restante.edge.drivers.evidence import AGREEING_SAMPLES
 from restante.edge.drivers.port import LockBoard
 from restante.edge.drivers.xor8a import Xor8aDriver, XorBoard, XorBus
 from restante.edge.enrol import HubUnreachable, enrol, renew
@@ -26,7 +29,7 @@ from restante.edge.identity import Identity, load_identity, needs_renewal
 from restante.edge.inputs import Woke
 from restante.edge.keeping import KeptAgent, next_boot
 from restante.edge.loopback_server import LoopbackServer, serving
-from restante.edge.running import Running
+from restante.edge.running import Running, Wall
 from restante.wire.enrol import parse_invitation
 
 SOFTWARE: Final = "restante 0.1.0"
@@ -50,6 +53,7 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``board``: ``emulated:<doors>``, ``none`` (a counter), or ``xor8a:<port>:<address>x<locks>x<status bytes>,…`` as
     found at commissioning. ``invitation`` is needed until the source is enrolled. ``hub_url`` and ``source`` are for a
     plain line to a hub on this machine, without enrolment. ``max_pages`` bounds the book in pages of 4 KiB (0: disk).
+    In a demo the time of day runs ``pace`` times faster from ``pace_from`` on.
     """
 
     state_directory: Path
@@ -59,6 +63,8 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True):
     hub_url: str = ""
     source: str = ""
     max_pages: int = 0
+    pace: Annotated[float, msgspec.Meta(ge=1, le=100_000)] = 1.0
+    pace_from: Annotated[datetime, msgspec.Meta(tz=True)] = EPOCH
 
 
 def config_from(environ: Mapping[str, str]) -> SourceConfig:
@@ -86,6 +92,8 @@ async def run_source(config: SourceConfig, *, stop: asyncio.Event | None = None)
     board, live = _board(config)
     try:
         running = _prepared(config, book, board, identity)
+        for _ in range(AGREEING_SAMPLES):  # or the first parcel of the day would find no door that is known to be shut
+            await running.look()
         await _work(running, LoopbackServer(running, live), config=config, stop=stop)
     finally:
         if board is not None:
@@ -102,7 +110,7 @@ def _prepared(config: SourceConfig, book: Book, board: LockBoard | None, identit
         current = load_identity(identity.directory) or identity
         return link.address_of(current, is_clock_trusted=agent.state.installed is not None)
 
-    running = Running(agent, book, board=board, where=where)
+    running = Running(agent, book, board=board, where=where, wall=Wall(config.pace_from, config.pace))
     running.boot = next_boot(book)
     running.take(Woke(SOFTWARE))
     return running

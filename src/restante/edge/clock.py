@@ -16,13 +16,17 @@ from restante.wire import journal
 
 
 class Now(msgspec.Struct, frozen=True):
-    """What the machine's clocks read: wall time in UTC, milliseconds of a steady clock, and the count of starts."""
+    """What the machine's clocks read: wall time in UTC, milliseconds of a steady clock, and the count of starts.
+
+    ``pace`` is how much faster wall time runs than the steady clock: 1 outside the demo.
+    """
 
     wall: Instant
     monotonic_ms: int
     boot: int
     clock_source: str = "system"
     uncertainty_ms: int = 1_000
+    pace: float = 1.0
 
 
 class SteadyClock(msgspec.Struct, frozen=True):
@@ -39,7 +43,7 @@ def brought_up(clock: SteadyClock, now: Now) -> SteadyClock:
     if now.boot != clock.boot:
         return SteadyClock(max(clock.at, now.wall), clock.hub_named, now.boot, now.monotonic_ms)
     passed_ms = max(0, now.monotonic_ms - clock.monotonic_ms)
-    at = clock.at + timedelta(milliseconds=passed_ms)
+    at = clock.at + timedelta(milliseconds=passed_ms) * now.pace
     return msgspec.structs.replace(clock, at=at, monotonic_ms=clock.monotonic_ms + passed_ms)
 
 

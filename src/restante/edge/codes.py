@@ -5,7 +5,7 @@ from typing import assert_never
 from restante.core import facts
 from restante.core.access import Free, Lockout, Off, Verdict, Wait, after_failure, may_try, parse_code
 from restante.core.stay import By
-from restante.edge import deposits, openings, permissions, screens, withdrawals
+from restante.edge import deposits, openings, permissions, rounds, screens, withdrawals
 from restante.edge.draft import Draft
 from restante.edge.inputs import CodeEntered
 from restante.edge.state import Round, State
@@ -73,7 +73,7 @@ def _use(draft: Draft, name: str, grant: Grant) -> None:
         case GrantKind.SERVICE:
             used = {**draft.state.spent, name: deposits.used_once_more(draft.state, name)}
             draft.put(round=Round(grant.org, name, draft.now_ms), spent=used)
-            draft.show(withdrawals.round_screen(draft.state))
+            draft.show(rounds.screen(draft.state))
         case GrantKind.RECALL:
             raise AssertionError("a recall has no code")
         case _:

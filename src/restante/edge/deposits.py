@@ -12,7 +12,7 @@ from restante.core.bank import Condition, RoomClass, SourceKind, parts, room_cla
 from restante.core.choice import choose_compartment
 from restante.core.ids import StayKey
 from restante.core.stay import By, Evidence
-from restante.edge import doors, permissions, screens
+from restante.edge import doors, permissions, rounds, screens
 from restante.edge.draft import Draft
 from restante.edge.drivers.port import Item
 from restante.edge.inputs import Choice
@@ -32,7 +32,7 @@ def scan(draft: Draft, text: str) -> NextDoor:
     found = [(name, grant) for name, grant in permissions.deposits_of(state, text) if org in {None, grant.org}]
     live = [(name, grant) for name, grant in found if permissions.is_live_deposit(state, name, grant)]
     if not live:
-        draft.show(screens.round_open(_why_not(state, found)))
+        draft.show(rounds.screen(draft.state, _why_not(state, found)))
         return None
     return start(draft, *live[0], by=By.COURIER if state.round else By.STAFF)
 
@@ -41,7 +41,7 @@ def start(draft: Draft, name: str, grant: Grant, *, by: By) -> NextDoor:
     """Begin a deposit under a live grant: the door for it, or words on the screen."""
     refused = _objection(draft.state, grant)
     if refused is not None:
-        draft.show(screens.round_open(refused))
+        draft.show(rounds.screen(draft.state, refused))
         return None
     assert grant.parcel is not None
     assert grant.room_class is not None
@@ -86,7 +86,7 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> NextDoor:
     match opening.after:
         case After.PUT_IN:
             if doors.item_behind(draft.state, opening.door) is Item.NO:
-                draft.show(screens.round_open(Line.word("kiosk.deposit.nothing_inside", door=opening.door)))
+                draft.show(rounds.screen(draft.state, Line.word("kiosk.deposit.nothing_inside", door=opening.door)))
             else:
                 _put_in(draft, opening.door, task, evidence)
             return None
@@ -95,7 +95,7 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> NextDoor:
         case After.LARGER:
             return _to_a_door(draft, _larger(draft.state, task, opening.door), reason="too-big")
         case After.NOTHING:
-            draft.show(screens.round_open(Line.word("kiosk.deposit.declined")))
+            draft.show(rounds.screen(draft.state, Line.word("kiosk.deposit.declined")))
             return None
 
 
@@ -117,7 +117,7 @@ def _to_a_door(draft: Draft, task: Putting, *, reason: str) -> NextDoor:
         fits = any(serves(one.room_class, task.wanted) for one in doors.compartments(state).values())
         why = reason if fits else "too-big"
         draft.record(facts.DepositDeclined(task.parcel, why))
-        draft.show(screens.round_open(_no_room(why)))
+        draft.show(rounds.screen(draft.state, _no_room(why)))
         return None
     grant = permissions.grant_of(state, task.grant)
     asked = grant.room_class if grant is not None and grant.room_class is not None else task.wanted
@@ -139,7 +139,7 @@ def _put_in(draft: Draft, door: int, task: Putting, evidence: Evidence) -> None:
         spent={**state.spent, task.grant: used_once_more(state, task.grant)},
     )
     by_sender = task.by is By.SENDER
-    draft.show(screens.dropped_off() if by_sender else screens.round_open(Line.word("kiosk.deposit.done")))
+    draft.show(screens.dropped_off() if by_sender else rounds.screen(state, Line.word("kiosk.deposit.done")))
 
 
 def used_once_more(state: State, grant: str) -> Spent:

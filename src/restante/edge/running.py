@@ -15,17 +15,19 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
+import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from restante.core.bank import SourceKind
 from restante.core.refusals import Fault, Refusal
+from restante.core.time import EPOCH, Instant, paced
 from restante.edge import link, sync
 from restante.edge.book import KEPT_DAYS_AT_LEAST, Book
 from restante.edge.book_file import BookFault
 from restante.edge.clock import Now
 from restante.edge.drivers.bus import MONOTONIC
 from restante.edge.drivers.opening import open_door
-from restante.edge.drivers.port import DoorReading, LockBoard
+from restante.edge.drivers.port import LockBoard
 from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted
 from restante.edge.keeping import KeptAgent
 from restante.edge.screens import OUT_OF_SERVICE, Screen
@@ -40,19 +42,32 @@ TRIM_SECONDS: Final = 3_600.0
 _LOG: Final = logging.getLogger("restante.edge")
 
 
+class Wall(msgspec.Struct, frozen=True):
+    """The clock on the wall: the machine's own, or in a demo one that runs ``pace`` times faster from ``since`` on."""
+
+    since: Instant = EPOCH
+    pace: float = 1.0
+
+    def now(self) -> Instant:
+        """What it shows."""
+        return paced(datetime.now(UTC), self.since, self.pace)
+
+
 class Running:
     """One source while its program runs; `look_for_ever`, `tick_for_ever` and the line are its tasks."""
 
-    def __init__(self, agent: KeptAgent, book: Book, *, board: LockBoard | None, where: link.HubAddress) -> None:
+    def __init__(
+        self, agent: KeptAgent, book: Book, *, board: LockBoard | None, where: link.HubAddress, wall: Wall | None = None
+    ) -> None:
         self.agent = agent
         self.fault: BookFault | None = None
         self.screen_number = 0
         self.is_link_up = True
         self.boot = 0
-        self.readings: dict[int, DoorReading] = {}
         self._book = book
         self._board = board
         self._where = where
+        self._wall = wall or Wall()
         self._sync: sync.State = sync.Resting()
         self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
         self._held: deque[Input] = deque()
@@ -68,7 +83,7 @@ class Running:
 
     def now(self) -> Now:
         """What the machine's clocks read."""
-        return Now(datetime.now(UTC), MONOTONIC.now_ms(), self.boot)
+        return Now(self._wall.now(), MONOTONIC.now_ms(), self.boot, pace=self._wall.pace)
 
     # --- the agent
 
@@ -149,10 +164,14 @@ class Running:
     async def look_for_ever(self) -> None:
         """Look at the doors: often while one is dealt with, seldom otherwise."""
         while self._board is not None:
-            self.readings = dict(await self._board.read_all())
-            self.take(DoorsSeen(self.readings))
+            await self.look()
             busy = bool(self.agent.state.openings) or self.agent.state.round is not None
             await asyncio.sleep(BUSY_LOOK_SECONDS if busy else IDLE_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Look at the doors once."""
+        if self._board is not None:
+            self.take(DoorsSeen(dict(await self._board.read_all())))
 
     def _trim(self) -> None:
         self._trimmed_at = time.monotonic()

@@ -267,7 +267,10 @@ def _answered(state: Greeting, message: wire.FromHub, now_ms: int) -> Step:
 
 
 def _welcomed(state: Greeting, welcome: wire.Welcome, now_ms: int) -> Step:
-    """A hub that wants entries we never wrote holds another history than ours."""
+    """A hub that wants entries we never wrote holds another history than ours.
+
+    Where an acknowledgement was lost the last entry the hub has goes up once more, to be acknowledged by its hash.
+    """
     ours = welcome.log_epoch == state.head.epoch
     head, acked = (state.head.seq, state.acked.seq) if ours else (0, 0)
     forked = welcome.forked or welcome.resume_from > head + 1 or welcome.log_epoch < state.head.epoch
@@ -287,7 +290,7 @@ def _welcomed(state: Greeting, welcome: wire.Welcome, now_ms: int) -> Step:
         epoch=welcome.log_epoch,
         head=head,
         acked=welcome.resume_from - 1,
-        sent=welcome.resume_from - 1,
+        sent=welcome.resume_from - 1 - (acked < welcome.resume_from - 1),
         heard_ms=now_ms,
         pinged_ms=now_ms,
         forked=forked,

@@ -1,16 +1,11 @@
-"""Taking out: by a code, or by a courier who takes back; it counts once the door was seen open and then shut.
-
-Its sentences stand in the catalogue, `restante.words`.
-"""
+"""Taking out: by a code, or by a courier who takes back; it counts once the door was seen open and then shut."""
 
 from restante.core import facts
 from restante.core.ids import StayKey
 from restante.core.stay import By, Evidence
-from restante.edge import deposits, doors, permissions, screens
+from restante.edge import deposits, doors, permissions, rounds, screens
 from restante.edge.draft import Draft
 from restante.edge.drivers.port import Item
-from restante.edge.inputs import Choice
-from restante.edge.screens import Line
 from restante.edge.state import Opening, OpenStay, State, Taking
 from restante.wire.manifest import GrantKind
 
@@ -48,18 +43,9 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> None:
     for key in task.stays:
         _taken_out(draft, key, task, evidence)
     if task.by is By.COURIER:
-        draft.show(round_screen(draft.state))
+        draft.show(rounds.screen(draft.state))
     else:
         draft.show(screens.more_waiting() if _is_more_waiting(draft.state, task) else screens.taken())
-
-
-def round_screen(state: State, *lines: Line) -> screens.Screen:
-    """What a courier sees between two doors: what may be taken back, and that scanning goes on."""
-    left = 0 if state.round is None else len(permissions.recalled_stays(state, state.round.org))
-    if not left:
-        return screens.round_open(*lines, choices=(Choice.CLOSE_ROUND.value,))
-    waiting = Line.word("kiosk.round.take_back", count=left)
-    return screens.round_open(*lines, waiting, choices=(Choice.TAKE_BACK.value, Choice.CLOSE_ROUND.value))
 
 
 def _taken_out(draft: Draft, key: StayKey, task: Taking, evidence: Evidence) -> None:
