@@ -9,7 +9,7 @@ by the fleet's records. ``reconcile`` also notes which sources are alive, and te
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final, assert_never
 
@@ -29,7 +29,7 @@ from restante.hub.fleet.authority import Authority, Peer
 from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
-from restante.hub.fleet.records import Beat, News, Records, Restarted, SessionTaken, SourceRevoked
+from restante.hub.fleet.records import Beat, News, PointStirred, Records, Restarted, SessionTaken, SourceRevoked
 from restante.hub.fleet.service import Chance
 from restante.hub.fleet.session import Now
 from restante.hub.fleet.shelf import PostgresShelf
@@ -42,6 +42,9 @@ from restante.wire import session as wire
 RECONCILE_SECONDS: Final = 30.0
 TICK_SECONDS: Final = 5.0
 RELISTEN_SECONDS: Final = 2.0
+SEND_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 2.0
+LINES_AT_ONCE: Final = 16
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_QUEUED_FRAMES: Final = 4
 _SUBPROTOCOLS: Final = (Subprotocol(wire.SUBPROTOCOL), Subprotocol(enrol.SUBPROTOCOL))
@@ -52,14 +55,26 @@ class PlainLineExposed(Fault):
 
 
 class Clock(msgspec.Struct, frozen=True):
-    """Where the listener's time comes from: the wall, and a steady count of seconds."""
+    """Where the listener's time comes from: the wall, and a steady count of seconds.
+
+    Where the day is a demo's and runs faster, certificates go by ``real`` time all the same, for TLS knows no other.
+    """
 
     wall: Callable[[], Instant]
     steady: Callable[[], float]
+    real: Callable[[], Instant] | None = None
 
     def now(self) -> Now:
         """What time it is."""
         return Now(self.wall(), self.steady())
+
+    def certified(self) -> Instant:
+        """The time that certificates go by."""
+        return (self.real or self.wall)()
+
+    def ends_at(self, peer: Peer) -> Instant:
+        """When a session with this peer ends at the latest: after as much time as its certificate has left."""
+        return self.wall() + (peer.not_after - self.certified())
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -77,17 +92,25 @@ class Site(msgspec.Struct, frozen=True):
     tls: ssl.SSLContext | None = None
 
 
-class _Socket:
-    """A websocket as a line's outlet."""
+class Socket:
+    """A websocket as a line's outlet; a peer that does not read is cut off, so that it keeps nobody waiting."""
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: ServerConnection, patience_s: float = SEND_SECONDS) -> None:
         self._connection = connection
+        self._patience_s = patience_s
 
     async def send(self, frame: str) -> None:
-        with suppress(ConnectionClosed):
-            await self._connection.send(frame, text=True)
+        """See ``line.Outlet``."""
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._connection.send(frame, text=True)
+        except TimeoutError:
+            self._connection.transport.abort()
+        except ConnectionClosed:
+            pass
 
     async def close(self, why: str) -> None:
+        """See ``line.Outlet``."""
         await self._connection.close(1000, why[:100])
 
 
@@ -151,8 +174,8 @@ class Listener:
             return
         name, now = self._site.chance(16).hex(), self._site.clock.now()
         named = SourceId(peer.name.source) if peer else None
-        greeting = session.Greeting(name, now.steady_s, named, peer.not_after if peer else None)
-        line = self._lines[name] = Line(self._desk, _Socket(connection), greeting)
+        greeting = session.Greeting(name, now.steady_s, named, self._site.clock.ends_at(peer) if peer else None)
+        line = self._lines[name] = Line(self._desk, Socket(connection), greeting)
         if peer:
             self._serials[name] = peer.serial
         ticking = asyncio.create_task(self._tick(line))
@@ -178,7 +201,7 @@ class Listener:
             connection,
             authorities=self._site.authorities,
             network=self._site.settings.network,
-            now=self._site.clock.wall(),
+            now=self._site.clock.certified(),
             is_revoked=self._is_revoked,
         )
 
@@ -195,7 +218,7 @@ class Listener:
             find_code=self._site.records.find_code,
             keep=self._site.records.keep,
         )
-        await serve_enrolment(connection, office, now=self._site.clock.wall, serial=x509.random_serial_number)
+        await serve_enrolment(connection, office, now=self._site.clock.certified, serial=x509.random_serial_number)
 
     # --- what reaches lines from elsewhere
 
@@ -203,7 +226,7 @@ class Listener:
         await self._site.records.enter(entered.source, entered.point, session=entered.session, now=now.at)
 
     async def _read_revoked(self) -> None:
-        self._revoked = await self._site.records.revoked(self._site.clock.wall())
+        self._revoked = await self._site.records.revoked(self._site.clock.certified())
         for name, serial in list(self._serials.items()):
             if serial in self._revoked:
                 await self._oust([name], "certificate-revoked")
@@ -256,6 +279,8 @@ class Listener:
                 await self._oust(older, "displaced")
             case SourceRevoked():
                 await self._read_revoked()
+            case PointStirred(point=point):
+                await self.refresh(point)
             case Restarted():
                 await self.reconcile()
             case _:
@@ -289,6 +314,8 @@ async def listening(site: Site) -> AsyncIterator[Listener]:
         max_size=wire.MAX_MESSAGE_BYTES,
         max_queue=_MAX_QUEUED_FRAMES,
         ping_interval=None,
+        close_timeout=CLOSE_SECONDS,
+        compression=None,
         logger=LISTENER_LOG,
     ) as server:
         listener._server = server
@@ -318,8 +345,14 @@ async def _for_ever(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Await all calls; one line's bug is logged and does not keep the others from being told."""
-    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+    """Await all calls, some at a time; one line's bug is logged and does not keep the others from being told."""
+    gate = asyncio.Semaphore(LINES_AT_ONCE)
+
+    async def one(call: Coroutine[Any, Any, None]) -> None:
+        async with gate:
+            await call
+
+    for outcome in await asyncio.gather(*map(one, calls), return_exceptions=True):
         if isinstance(outcome, Exception):
             LISTENER_LOG.error("a line could not be told", exc_info=outcome)
 

@@ -36,11 +36,17 @@ class SourceRevoked(msgspec.Struct, frozen=True, tag="revoked"):
     source: SourceId
 
 
+class PointStirred(msgspec.Struct, frozen=True, tag="stirred"):
+    """A point's manifest may have to change for a reason that no event tells of, as a new code."""
+
+    point: PointId
+
+
 class Restarted(msgspec.Struct, frozen=True, tag="restarted"):
     """News may have been missed: look at everything."""
 
 
-News = SessionTaken | SourceRevoked | Restarted
+News = SessionTaken | SourceRevoked | PointStirred | Restarted
 
 _NEWS: Final[msgspec.json.Decoder[News]] = msgspec.json.Decoder(News)
 
@@ -142,6 +148,12 @@ class Records:
             async with self._pool.connection() as db:
                 for source in sources:
                     await db.execute(_SQL["told_lost"], {**_keys(source), "before": before})
+
+    async def stir(self, point: PointId) -> None:
+        """Have the manifest of a point brought up to date, in whatever hub process its session is."""
+        with faults_named():
+            async with self._pool.connection() as db:
+                await _tell(db, PointStirred(point))
 
     async def news(self) -> AsyncIterator[News]:
         """``Restarted`` at once, then what any hub process tells. Fault: ``StoreDown``; then listen again."""

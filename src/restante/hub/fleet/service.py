@@ -111,6 +111,7 @@ async def issue_courier_code(
         )
         credential = Credential(point, ORG_SUBJECT + org, millis(now), verifier, expires_at)
         if await fleet.ledger.put_credential(credential):
+            await fleet.records.stir(point)
             return CourierCode(code, expires_at)
     raise CodesUsedUp
 
