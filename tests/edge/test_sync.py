@@ -1,0 +1,216 @@
+"""The source's end of a session as a step: waits, greetings, windows, acknowledgements, pings and ends."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from restante.core.ids import SourceId
+from restante.edge import inputs as agent
+from restante.edge import sync
+from restante.edge.sync import (
+    Acknowledge,
+    CloseLine,
+    Connected,
+    Dial,
+    Dialling,
+    Greeting,
+    Heard,
+    JournalGrew,
+    LineLost,
+    Live,
+    ResendFrom,
+    Resting,
+    Send,
+    SendEntries,
+    Tell,
+    Ticked,
+    step,
+    wait_ms,
+)
+from restante.wire import session as wire
+from restante.wire.journal import Head
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+ZEROS = "0" * 64
+
+
+def hello(seq: int = 0) -> wire.Hello:
+    """What the source says first."""
+    return wire.Hello(SourceId("bank-1"), (1,), 1, seq, ZEROS, 1, "test", 0, 0, "", wire.SourceClock("system", 1_000))
+
+
+def welcome(resume_from: int, *, epoch: int = 1, forked: bool = False) -> wire.Welcome:
+    """What the hub answers."""
+    return wire.Welcome("s", 1, 1, AT, epoch, resume_from, "k", "m", forked)
+
+
+def live(seq: int, *, acked: int = 0, resume_from: int = 1) -> tuple[Live, tuple[sync.Effect, ...]]:
+    """A session that has just opened."""
+    state, _ = step(Dialling(0), Connected(hello(seq), Head(1, acked, ZEROS)), 0)
+    state, effects = step(state, Heard(welcome(resume_from)), 0)
+    assert isinstance(state, Live)
+    return state, effects
+
+
+def spans(effects: tuple[sync.Effect, ...]) -> list[tuple[int, int]]:
+    """Which entries are sent."""
+    return [(effect.first, effect.last) for effect in effects if isinstance(effect, SendEntries)]
+
+
+def test_it_dials_greets_and_is_welcomed() -> None:
+    """Given a source at rest, when time comes, then it dials, says hello and tells the agent of the welcome."""
+    state, effects = step(Resting(), Ticked(), 0)
+    assert (state, effects) == (Dialling(0), (Dial(),))
+    state, effects = step(state, Connected(hello(3), Head(1, 0, ZEROS)), 0)
+    assert effects == (Send(hello(3)),)
+    state, effects = step(state, Heard(welcome(1)), 0)
+    assert isinstance(effects[0], Tell)
+    assert isinstance(effects[0].given, agent.SessionOpened)
+    assert spans(effects) == [(1, 3)]
+
+
+@given(st.integers(0, 40), st.floats(0, 1, exclude_max=True))
+def test_waits_are_spread_and_bounded(attempts: int, chance: float) -> None:
+    """Given any attempt, then the wait is between nothing and 300 s, and grows on the whole."""
+    assert 0 <= wait_ms(attempts, chance) <= min(1_000 * 2**attempts, 300_000)
+
+
+def test_a_line_that_comes_to_nothing_is_tried_later_and_later() -> None:
+    """Given no hub, when attempts fail, then each waits up to twice as long; a settled session starts afresh."""
+    state: sync.State = Resting()
+    for attempt in range(12):
+        state, _ = step(Dialling(attempt), LineLost(0.999), 0)
+        assert isinstance(state, Resting)
+        assert state.attempts == attempt + 1
+        assert step(state, Ticked(), state.until_ms - 1)[1] == ()
+    session, _ = live(0)
+    settled, effects = step(session, LineLost(0.5), 40_000)
+    assert settled == Resting(40_500, 1)
+    assert effects == (Tell(agent.SessionEnded()),)
+
+
+@pytest.mark.parametrize("answer", [wire.Pending(60), wire.Rejected("certificate-revoked", 60)])
+def test_a_hub_that_wants_to_be_left_alone_is(answer: wire.FromHub) -> None:
+    """Given pending or rejected, when the line is closed, then the next attempt is not before the time given."""
+    state, _ = step(Dialling(0), Connected(hello(), Head(1, 0, ZEROS)), 0)
+    state, effects = step(state, Heard(answer), 0)
+    assert isinstance(effects[0], CloseLine)
+    state, _ = step(state, LineLost(0.5), 10)
+    assert isinstance(state, Resting)
+    assert state.until_ms >= 60_000
+
+
+def test_no_welcome_ends_the_line() -> None:
+    """Given a hub that says nothing, when twenty seconds pass, then the line is closed."""
+    state, _ = step(Dialling(0), Connected(hello(), Head(1, 0, ZEROS)), 0)
+    assert step(state, Ticked(), 19_999)[1] == ()
+    assert step(state, Ticked(), 20_000)[1] == (CloseLine("no-welcome"),)
+    assert step(state, Heard(wire.Ack(1, 1, ZEROS)), 0)[1] == (CloseLine("no-welcome"),)
+
+
+def test_entries_go_up_in_batches_with_a_window() -> None:
+    """Given 350 entries, when the hub acknowledges, then two batches of a hundred are on their way at a time."""
+    state, effects = live(350)
+    assert spans(effects) == [(1, 100), (101, 200)]
+    after, effects = step(state, Heard(wire.Ack(1, 100, ZEROS, 1)), 0)
+    assert effects[0] == Acknowledge(Head(1, 100, ZEROS))
+    assert spans(effects) == [(201, 300)]
+    after, effects = step(after, Heard(wire.Ack(1, 300, ZEROS, 3)), 0)
+    assert spans(effects) == [(301, 350)]
+    grown, effects = step(after, JournalGrew(Head(1, 360, ZEROS)), 0)
+    assert spans(effects) == []
+    _, effects = step(grown, Heard(wire.Ack(1, 350, ZEROS, 2)), 0)
+    assert spans(effects) == [(351, 360)]
+
+
+def test_a_nack_goes_back_but_not_at_once() -> None:
+    """Given a nack, when it comes, then entries go up again from there, a little later."""
+    state, _ = live(10)
+    back, effects = step(state, Heard(wire.Nack(1, 4, "journal-gap", 1)), 1_000)
+    assert spans(effects) == []
+    assert spans(step(back, Ticked(), 5_999)[1]) == []
+    assert spans(step(back, Ticked(), 6_000)[1]) == [(4, 10)]
+
+
+def test_a_restored_hub_gets_again_what_it_had() -> None:
+    """Given entries acknowledged to 8, when the hub resumes from 5, then the book is told and they go up again."""
+    _, effects = live(10, acked=8, resume_from=5)
+    assert effects[0] == ResendFrom(1, 5)
+    assert spans(effects) == [(5, 10)]
+
+
+def test_a_lost_acknowledgement_is_asked_for() -> None:
+    """Given a hub that has more than was acknowledged, when it resumes, then the last entry goes up once more."""
+    _, effects = live(10, acked=3, resume_from=11)
+    assert spans(effects) == [(10, 10)]
+
+
+@pytest.mark.parametrize(
+    "answer", [welcome(12), welcome(1, forked=True), welcome(1, epoch=0)], ids=["ahead", "told", "older epoch"]
+)
+def test_another_history_is_a_fork(answer: wire.Welcome) -> None:
+    """Given a hub that holds another history, when it says welcome, then nothing is sent and the agent is told."""
+    state, _ = step(Dialling(0), Connected(hello(10), Head(1, 0, ZEROS)), 0)
+    _, effects = step(state, Heard(answer), 0)
+    assert spans(effects) == []
+    (told,) = [effect.given for effect in effects if isinstance(effect, Tell)]
+    assert isinstance(told, agent.SessionOpened)
+    assert told.forked
+
+
+def test_a_later_epoch_waits_for_its_journal() -> None:
+    """Given a new controller, when the hub names epoch 2, then entries are sent once the journal is in that epoch."""
+    state, _ = step(Dialling(0), Connected(hello(), Head(1, 0, ZEROS)), 0)
+    state, effects = step(state, Heard(welcome(1, epoch=2)), 0)
+    assert spans(effects) == []
+    assert spans(step(state, JournalGrew(Head(1, 5, ZEROS)), 0)[1]) == []
+    assert spans(step(state, JournalGrew(Head(2, 1, ZEROS)), 0)[1]) == [(1, 1)]
+
+
+def test_both_sides_ping_and_silence_ends_the_line() -> None:
+    """Given a session, when half a minute passes, then a ping; when nothing comes for three, then the end."""
+    state, _ = live(0)
+    pinged, effects = step(state, Ticked(), 30_000)
+    assert effects == (Send(wire.Ping(1)),)
+    assert step(state, Heard(wire.Ping(7)), 1)[1] == (Send(wire.Pong(7)),)
+    told = step(pinged, Heard(wire.Pong(1, AT)), 31_000)
+    assert told[1] == (Tell(agent.HubTime(AT)),)
+    assert step(pinged, Ticked(), 89_999)[1] != (CloseLine("silent"),)
+    assert step(pinged, Ticked(), 90_000)[1] == (CloseLine("silent"),)
+
+
+MESSAGES = st.one_of(
+    st.builds(wire.Ack, st.integers(0, 2), st.integers(0, 400), st.just(ZEROS), st.integers(0, 9)),
+    st.builds(wire.Nack, st.integers(0, 2), st.integers(-5, 500), st.just("journal-gap"), st.integers(0, 9)),
+    st.builds(welcome, st.integers(0, 300), epoch=st.integers(0, 2)),
+    st.builds(wire.Pending, st.floats(-1e9, 1e9)),
+    st.just(wire.Forked(1, 3)),
+    st.builds(wire.Ping, st.integers(0, 9)),
+)
+INPUTS = st.one_of(
+    st.builds(Heard, MESSAGES),
+    st.just(Ticked()),
+    st.builds(LineLost, st.floats(0, 1, exclude_max=True)),
+    st.builds(
+        Connected, st.builds(hello, st.integers(0, 300)), st.builds(Head, st.just(1), st.just(0), st.just(ZEROS))
+    ),
+    st.builds(JournalGrew, st.builds(Head, st.integers(1, 2), st.integers(0, 400), st.just(ZEROS))),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(INPUTS, st.integers(0, 200_000)), max_size=40))
+def test_any_order_of_anything_keeps_the_bounds(given: list[tuple[sync.Input, int]]) -> None:
+    """Given any inputs at any times, then no exception, no batch beyond its bound, nothing sent that is not written."""
+    state: sync.State = Resting()
+    for one, now_ms in given:
+        state, effects = step(state, one, now_ms)
+        for effect in effects:
+            if isinstance(effect, SendEntries):
+                assert isinstance(state, Live)
+                assert 0 < effect.first <= effect.last <= state.head
+                assert effect.last - effect.first < wire.JOURNAL_BATCH
+        assert not isinstance(state, Live) or len(state.flying) <= sync.WINDOW
+        assert isinstance(state, Resting | Dialling | Greeting | Live)
