@@ -68,6 +68,11 @@ def believed(wall_time: Instant, received_at: Instant) -> Instant:
     return min(wall_time, received_at)
 
 
+def paced(real: Instant, since: Instant, pace: float) -> Instant:
+    """The instant of a demo's day that runs ``pace`` times faster than real time and agreed with it at ``since``."""
+    return since + (real - since) * pace
+
+
 def day_of(at: Instant) -> int:
     """The UTC day an instant falls in, counted from 1970: the grain in which room is promised."""
     return (at - EPOCH).days

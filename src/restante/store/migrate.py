@@ -17,6 +17,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from restante.core.refusals import Fault
+from restante.store import connect
 
 PACKAGED: Traversable = importlib.resources.files("restante.store") / "migrations"
 """The migrations this program came with."""
@@ -127,6 +128,25 @@ def migrate(db: psycopg.Connection, directory: Traversable = PACKAGED) -> tuple[
 def status(db: psycopg.Connection, directory: Traversable = PACKAGED) -> Status:
     """What has been applied and what is pending, changing nothing; faults as for ``migrate``."""
     return _compare(load(directory), _applied(db))
+
+
+def migrate_at(dsn: str) -> tuple[Migration, ...]:
+    """Apply what is missing to the database at ``dsn``. Faults: as ``connect.probe`` and ``migrate``."""
+    with _connected(dsn) as db:
+        return migrate(db)
+
+
+def status_at(dsn: str) -> Status:
+    """What the database at ``dsn`` has and lacks, changing nothing. Faults: as ``connect.probe`` and ``status``."""
+    with _connected(dsn) as db:
+        return status(db)
+
+
+@contextlib.contextmanager
+def _connected(dsn: str) -> Iterator[psycopg.Connection]:
+    connect.probe(dsn)
+    with psycopg.connect(connect.conninfo(dsn, name="restante migrate", settings={}), autocommit=True) as db:
+        yield db
 
 
 @contextlib.contextmanager

@@ -211,6 +211,14 @@ class PostgresLedger:
         claimed = [TimerRow(ParcelId(parcel), TimerKind(kind), due) for _, (parcel, kind, due) in rows]
         return sorted(claimed, key=lambda row: (row.due, row.parcel, row.kind))
 
+    async def points(self) -> Sequence[PointId]:
+        """Every point of the network."""
+        return [PointId(point) for (point,) in await self._read(_LEDGER["points"], {})]
+
+    async def tell(self, point: PointId) -> None:
+        """Signal that the manifest of a point may have to change; see ``signals``."""
+        await self._write("tell", {"points": point})
+
     async def put_credential(self, credential: Credential) -> bool:
         """Store how a code is recognised; False when another live code at the point has the same verifier."""
         given = {
@@ -225,6 +233,7 @@ class PostgresLedger:
             with faults_named(db):
                 try:
                     await db.execute(_LEDGER["put_credential"], given)
+                    await db.execute(_LEDGER["tell"], {"points": credential.point})
                 except psycopg.errors.UniqueViolation:
                     return False
         return True

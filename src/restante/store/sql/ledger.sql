@@ -94,3 +94,11 @@ DELETE FROM credential WHERE lane = %(lane)s AND point = %(point)s::uuid AND sub
 -- name: forget_receipts
 -- Receipts older than anybody would still ask for.
 DELETE FROM receipt WHERE at < %(before)s::timestamptz;
+
+-- name: points
+-- Every point of the network.
+SELECT id::text FROM point ORDER BY lane, id;
+
+-- name: tell
+-- Signal outside of a batch that the manifests of these points may have changed.
+SELECT pg_notify('restante', %(points)s);

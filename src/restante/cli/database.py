@@ -1,0 +1,123 @@
+"""`restante db`: the database that a hub keeps its truth in, started, stopped, brought up to date and checked."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+from rich import print as tell
+
+from restante.cli.ending import Stop, say
+
+if TYPE_CHECKING:
+    from restante.store.embedded import Server
+
+app = App(name="db", help="Start, stop, migrate and check the database.")
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+
+
+@app.command
+def start() -> None:
+    """Start the database server of the state folder and leave it running; with DATABASE_URL there is none to start."""
+    server = _own_server()
+    server.start()
+    tell(f"The database runs (process {server.pid}). Its data: {server.home}")
+
+
+@app.command
+def stop() -> None:
+    """Stop the database server of the state folder, whoever uses it. What is committed is safe."""
+    server = _own_server()
+    server.stop()
+    tell("The database is stopped.")
+
+
+@app.command
+def status(*, json: Json = False) -> None:
+    """Say whether the database answers, and which migrations it has."""
+    found = _status()
+    if json:
+        say(found)
+    else:
+        tell(*(f"{name:12}{value}" for name, value in found.items()), sep="\n")
+    if not found["answers"]:
+        raise Stop("database-down", rule="The database does not answer.", detail="Start it: restante db start")
+
+
+@app.command
+def migrate() -> None:
+    """Bring the database up to this version; harmless to repeat, and several programs may try at once."""
+    from restante.store.migrate import migrate_at  # noqa: PLC0415
+
+    with database(os.environ) as dsn:
+        applied = migrate_at(dsn)
+    tell(f"Applied {len(applied)}: {', '.join(each.name for each in applied)}" if applied else "Nothing to apply.")
+
+
+@app.command
+def check(*, json: Json = False) -> None:
+    """Compute everything that is stored twice again and compare; best while nothing is written. Exit 1 on findings."""
+    with database(os.environ) as dsn:
+        findings = asyncio.run(_findings(dsn))
+    if json:
+        say([{"what": one.what, "key": one.key, "detail": one.detail} for one in findings])
+    for one in () if json else findings:
+        tell(f"{one.what}: {one.key} {one.detail}")
+    if findings:
+        raise Stop(
+            "ledger-disagrees", rule="The ledger does not agree with itself.", detail=f"{len(findings)} findings"
+        )
+    if not json:
+        tell("The ledger agrees with itself.")
+
+
+@contextmanager
+def database(environ: Mapping[str, str]) -> Iterator[str]:
+    """The address of the database that the settings name, running for as long as this lasts. Faults: ``resolve``'s."""
+    from restante.store.embedded import resolve  # noqa: PLC0415
+
+    with resolve(environ, database_folder(environ)) as dsn:
+        yield dsn
+
+
+def database_folder(environ: Mapping[str, str]) -> Path:
+    """Where the program's own database server keeps its data."""
+    from restante.hub.settings import read_settings, state_folder  # noqa: PLC0415
+
+    return state_folder(read_settings(environ)) / "database"
+
+
+def _own_server() -> "Server":
+    from restante.store.embedded import Server  # noqa: PLC0415
+
+    if os.environ.get("DATABASE_URL"):
+        raise Stop("database-foreign", field="DATABASE_URL", rule="That database is started and stopped where it runs.")
+    return Server(database_folder(os.environ))
+
+
+def _status() -> dict[str, Any]:
+    from restante.store.connect import DatabaseUnreachable  # noqa: PLC0415
+    from restante.store.migrate import status_at  # noqa: PLC0415
+
+    given = os.environ.get("DATABASE_URL", "")
+    server = None if given else _own_server()
+    told: dict[str, Any] = {"where": "DATABASE_URL" if server is None else str(server.home)}
+    if server is not None and not server.is_alive():
+        return told | {"answers": False}
+    try:
+        found = status_at(given if server is None else server.dsn)
+    except DatabaseUnreachable as fault:
+        return told | {"answers": False, "why": str(fault)}
+    return told | {"answers": True, "applied": len(found.applied), "pending": [each.name for each in found.pending]}
+
+
+async def _findings(dsn: str) -> list[Any]:
+    from restante.store.check import check as check_ledger  # noqa: PLC0415
+    from restante.store.postgres import open_ledger  # noqa: PLC0415
+
+    async with open_ledger(dsn) as ledger:
+        return list(await check_ledger(ledger))

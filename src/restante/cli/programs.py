@@ -1,0 +1,166 @@
+"""`restante hub`, `worker`, `bank` and `counter`: the programs that run until they are told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from restante.cli.ending import Stop
+from restante.cli.lifeline import hold_lifeline
+
+if TYPE_CHECKING:
+    from restante.edge.bank import SourceConfig
+    from restante.hub.programs import Spine
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Tell in one line of JSON when it is ready.")]
+StateFolder = Annotated[Path, Parameter(name="--state", help="Folder for its key, its book and its certificate.")]
+
+
+def hub(*, json: Json = False, with_worker: bool = False) -> None:
+    """Run the hub: migrate the database, then serve the API and take calls from banks and counters.
+
+    It is told what to do by RESTANTE_… variables (docs/reference/settings.md) and DATABASE_URL.
+
+    Parameters
+    ----------
+    with_worker
+        Work off timers, codes and notices in this process too; for small networks.
+    """
+    _run(_hub(json=json, with_worker=with_worker))
+
+
+def worker(*, json: Json = False) -> None:
+    """Run a worker: timers, codes, notices, reconcilers. Any number may run beside each other."""
+    _run(_worker(json=json))
+
+
+def bank(
+    *,
+    state: StateFolder,
+    board: Annotated[str, Parameter(help="Lock boards: emulated:<doors>, or xor8a:<port>:<boards>.")] = "emulated:8",
+    invitation: Annotated[str, Parameter(help="Where to read the invitation from: a file, or - for input.")] = "",
+    json: Json = False,
+) -> None:
+    """Run the program in a locker bank; it enrols by its invitation first and needs none afterwards."""
+    _run(_source(kind="bank", board=board, state=state, invitation=_invitation(invitation), json=json))
+
+
+def counter(
+    *,
+    state: StateFolder,
+    invitation: Annotated[str, Parameter(help="Where to read the invitation from: a file, or - for input.")] = "",
+    json: Json = False,
+) -> None:
+    """Run the program on a staffed counter: the same as a bank's, with shelf places in place of doors."""
+    _run(_source(kind="counter", board="none", state=state, invitation=_invitation(invitation), json=json))
+
+
+def _run(program: Any) -> None:
+    hold_lifeline()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(program)
+
+
+async def _hub(*, json: bool, with_worker: bool) -> None:
+    from restante.hub.programs import running_hub, running_worker  # noqa: PLC0415
+
+    async with _spine() as spine, AsyncExitStack() as stack:
+        running = await stack.enter_async_context(running_hub(spine))
+        mail = await stack.enter_async_context(running_worker(spine)) if with_worker else ""
+        told = {"api": running.api_url, "banks": running.hub_url, "key_file": str(running.key_file)}
+        _ready(told | ({"mail": mail} if mail else {}), json=json)
+        await _told_to_stop()
+
+
+async def _worker(*, json: bool) -> None:
+    from restante.hub.programs import running_worker  # noqa: PLC0415
+
+    async with _spine() as spine, running_worker(spine) as mail:
+        _ready({"mail": mail}, json=json)
+        await _told_to_stop()
+
+
+@asynccontextmanager
+async def _spine() -> AsyncIterator["Spine"]:
+    """The database running and up to date, and what both programs share."""
+    from restante.cli.database import database  # noqa: PLC0415
+    from restante.hub.programs import open_spine  # noqa: PLC0415
+    from restante.hub.settings import read_settings  # noqa: PLC0415
+    from restante.sim.demo.pace import read_clock  # noqa: PLC0415
+    from restante.store.migrate import migrate_at  # noqa: PLC0415
+
+    settings, clock = read_settings(os.environ), read_clock(os.environ)
+    with database(os.environ) as dsn:
+        migrate_at(dsn)
+        async with open_spine(dsn, settings, clock.now) as spine:
+            yield spine
+
+
+async def _source(*, kind: str, board: str, state: Path, invitation: str, json: bool) -> None:
+    from restante.core.bank import SourceKind  # noqa: PLC0415
+    from restante.edge.bank import run_source  # noqa: PLC0415
+
+    config = _config(os.environ, state, board=board, kind=SourceKind(kind), invitation=invitation)
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_source(config, stop=stop))
+    told = asyncio.create_task(_told_to_stop())
+    announced = asyncio.create_task(_announce(state, json=json))
+    await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    announced.cancel()
+    told.cancel()
+    await running
+
+
+def _config(environ: Mapping[str, str], state: Path, **given: Any) -> "SourceConfig":
+    from restante.edge.bank import config_from  # noqa: PLC0415
+
+    named = {key: value for key, value in given.items() if value}
+    told = {f"RESTANTE_{name.upper()}": str(value) for name, value in named.items()}
+    return config_from({**environ, **told, "RESTANTE_STATE_DIRECTORY": str(state)})
+
+
+async def _announce(state: Path, *, json: bool) -> None:
+    """Say that the source is ready once its loopback door answers."""
+    from restante.edge.person import Person  # noqa: PLC0415
+
+    async with Person(state) as person:
+        status = await person.until(lambda _: True, seconds=3_600)
+    _ready({"source": status.source, "state": str(state)}, json=json)
+
+
+def _invitation(where: str) -> str:
+    if not where:
+        return ""
+    if where == "-":
+        return sys.stdin.readline().strip()
+    try:
+        return Path(where).read_text(encoding="utf-8").strip()
+    except OSError as missing:
+        raise Stop("invitation-missing", field="invitation", rule=f"{where}: {missing.strerror}") from missing
+
+
+def _ready(told: Mapping[str, str], *, json: bool) -> None:
+    """One line once the program can be used."""
+    if json:
+        import json as documents  # noqa: PLC0415
+
+        print(documents.dumps({"ready": True, **told}), flush=True)
+    else:
+        print("Ready. " + "  ".join(f"{name}: {value}" for name, value in told.items()), flush=True)
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

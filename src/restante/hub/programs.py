@@ -1,0 +1,235 @@
+"""The two programs of a hub put together from explicit parts: the hub (engine, API, banks' listener) and the worker.
+
+Both run over one migrated database and one state folder. A hub may carry a worker in its own process; any number of
+workers and hubs may run beside each other.
+"""
+
+import asyncio
+import errno
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import msgspec
+from cryptography import x509
+
+from restante.core.access import KdfCost
+from restante.core.refusals import Fault, Refusal
+from restante.core.time import Instant
+from restante.hub.app import Parts, serve
+from restante.hub.callers import OPERATOR_FILE
+from restante.hub.engine import Engine
+from restante.hub.fleet.keyfiles import open_authority, open_listener_file
+from restante.hub.fleet.keys import FleetKeys, open_keys
+from restante.hub.fleet.listener import Clock, Site, listening
+from restante.hub.fleet.records import Records, open_records
+from restante.hub.fleet.service import Fleet
+from restante.hub.fleet.tls import listener_context
+from restante.hub.notices.address import check_address
+from restante.hub.notices.mail import Letterhead
+from restante.hub.notices.sink import open_sink
+from restante.hub.notices.smtp import Post, SmtpSettings
+from restante.hub.people.codes import Codes, in_threads
+from restante.hub.settings import Settings, state_folder
+from restante.hub.worker.ports import Manners, Ports
+from restante.hub.worker.program import Rhythm, Worker
+from restante.hub.worker.steps import Steps
+from restante.store.attempts import open_attempts
+from restante.store.postgres import PostgresLedger, open_ledger
+from restante.store.sealed_vault import open_vault
+from restante.store.vault import Vault
+
+MAIL_FOLDER: Final = "mail"
+FLEET_FOLDER: Final = "fleet"
+_CODE_THREADS: Final = 2
+
+T = TypeVar("T")
+
+WallClock = Callable[[], Instant]
+
+
+class MailFromMalformed(Fault):
+    """RESTANTE_MAIL_FROM is no mail address; write one like parcels@network.example."""
+
+
+class PortTaken(Fault):
+    """A port is in use already; name another one, or 0 for any that is free."""
+
+
+class Spine(msgspec.Struct, frozen=True):
+    """What hub and worker share: the ledger and its engine, the vault, and what time it is."""
+
+    dsn: str
+    settings: Settings
+    ledger: PostgresLedger
+    engine: Engine
+    vault: Vault
+    keys: FleetKeys
+    now: WallClock
+
+    @property
+    def folder(self) -> Path:
+        """The state folder."""
+        return state_folder(self.settings)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A hub that is ready: where its API and its listener are, and where the operator's first key is kept."""
+
+    api_url: str
+    hub_url: str
+    key_file: Path
+
+
+def real_now() -> Instant:
+    """The time by the machine's clock."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_spine(dsn: str, settings: Settings, now: WallClock = real_now) -> AsyncIterator[Spine]:
+    """Ledger, engine and vault over the migrated database at ``dsn``. Faults: ``StoreDown``, those of the keys."""
+    folder = state_folder(settings)
+    async with open_ledger(dsn) as ledger, open_vault(dsn, folder) as vault:
+        await ledger.ensure_lanes(settings.lanes)
+        await ledger.upkeep(now())
+        engine = Engine(ledger, now, max_batch=settings.max_batch, queue_limit=settings.queue_limit)
+        try:
+            yield Spine(dsn, settings, ledger, engine, vault, open_keys(folder / FLEET_FOLDER), now)
+        finally:
+            await engine.close()
+
+
+@asynccontextmanager
+async def running_hub(spine: Spine) -> AsyncIterator[Running]:
+    """A hub that serves until left: the API on its port, banks and counters on theirs.
+
+    Faults: ``StoreDown``, ``PortTaken``, ``KeyExposed``, ``KeyUnreadable``.
+    """
+    settings = spine.settings
+    async with AsyncExitStack() as stack:
+        records = await stack.enter_async_context(open_records(spine.dsn, settings.network))
+        site = _site(spine, records)
+        listener = await _on_port(stack, listening(site), setting="RESTANTE_BANK_PORT", port=settings.bank_port)
+        hub_url = f"wss://{_reached(settings.bank_host)}:{listener.port}"
+        parts = Parts(
+            dsn=spine.dsn,
+            settings=settings,
+            engine=spine.engine,
+            ledger=spine.ledger,
+            vault=spine.vault,
+            fleet=_fleet(spine, site, hub_url),
+            now=spine.now,
+        )
+        port = await _on_port(stack, serve(parts), setting="RESTANTE_HTTP_PORT", port=settings.http_port)
+        yield Running(f"http://{_reached(settings.http_host)}:{port}", hub_url, spine.folder / OPERATOR_FILE)
+
+
+@asynccontextmanager
+async def running_worker(spine: Spine) -> AsyncIterator[str]:
+    """A worker that works until left; gives the mail server it hands notices to, ``host:port``.
+
+    Where the settings name none, a sink of its own that keeps mails in the state folder. Faults: ``StoreDown``,
+    ``MailFromMalformed``.
+    """
+    settings = spine.settings
+    async with AsyncExitStack() as stack:
+        mail = await _mail_server(spine, stack)
+        post = await stack.enter_async_context(Post(mail, clock=spine.now))
+        attempts = await stack.enter_async_context(open_attempts(spine.dsn))
+        threads = stack.enter_context(ThreadPoolExecutor(_CODE_THREADS))
+        codes = Codes(
+            spine.ledger,
+            spine.vault,
+            source_key=spine.keys.source_key,
+            cost=KdfCost(n=settings.kdf_n),
+            aside=in_threads(threads),
+        )
+        ports = Ports(
+            ledger=spine.ledger,
+            engine=spine.engine,
+            vault=spine.vault,
+            codes=codes,
+            channel=post,
+            attempts=attempts,
+            refresh=spine.ledger.tell,
+            now=spine.now,
+            chance=random.random,
+        )
+        head = Letterhead(settings.network, mail.sender, mail.sender)
+        manners = Manners(head, languages=settings.languages, promise_hours=settings.promise_hours)
+        rhythm = Rhythm(pace=settings.pace)
+        worker = Worker(Steps(ports, manners), spine.ledger, now=spine.now, points=spine.ledger.points, rhythm=rhythm)
+        working = asyncio.create_task(worker.run())
+        try:
+            yield f"{mail.host}:{mail.port}"
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+
+def _site(spine: Spine, records: Records) -> Site:
+    """The listener's parts. Certificates go by real time, whatever the day's pace."""
+    settings, folder = spine.settings, spine.folder / FLEET_FOLDER
+    authority = open_authority(folder, settings.network, now=real_now(), serial=x509.random_serial_number())
+    names = sorted({_reached(settings.bank_host), "localhost", "127.0.0.1"})
+    file = open_listener_file(folder, authority, names, now=real_now(), serial=x509.random_serial_number())
+    return Site(
+        ledger=spine.ledger,
+        engine=spine.engine,
+        records=records,
+        keys=spine.keys,
+        settings=settings,
+        clock=Clock(spine.now, time.monotonic, real_now),
+        chance=secrets.token_bytes,
+        authority=authority,
+        authorities=(authority.certificate,),
+        tls=listener_context(file, (authority.certificate,)),
+    )
+
+
+def _fleet(spine: Spine, site: Site, hub_url: str) -> Fleet:
+    assert site.authority is not None, "a hub that invites has an authority"
+    return Fleet(
+        ledger=spine.ledger,
+        submit=spine.engine.submit,
+        records=site.records,
+        authority=site.authority,
+        keys=spine.keys,
+        settings=spine.settings,
+        hub_url=hub_url,
+    )
+
+
+async def _mail_server(spine: Spine, stack: AsyncExitStack) -> SmtpSettings:
+    settings = spine.settings
+    sender = check_address(settings.mail_from, field="RESTANTE_MAIL_FROM")
+    if isinstance(sender, Refusal):
+        raise MailFromMalformed
+    if settings.smtp_host:
+        tls: Literal["required", "offered"] = "required" if settings.smtp_starttls else "offered"
+        return SmtpSettings(settings.smtp_host, settings.smtp_port, sender, tls=tls)
+    sink = await stack.enter_async_context(await open_sink(spine.folder / MAIL_FOLDER))
+    return SmtpSettings("127.0.0.1", sink.port, sender, tls="never")
+
+
+async def _on_port(stack: AsyncExitStack, serving: AbstractAsyncContextManager[T], *, setting: str, port: int) -> T:
+    """Enter what listens on a port; one that is in use is told by the setting that names it."""
+    try:
+        return await stack.enter_async_context(serving)
+    except OSError as taken:
+        if taken.errno != errno.EADDRINUSE:
+            raise
+        raise PortTaken(f"{setting}={port} is in use already; name another port, or 0 for any free one") from taken
+
+
+def _reached(host: str) -> str:
+    """The name by which programs on this machine reach what listens at ``host``."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 -- compared, not bound
