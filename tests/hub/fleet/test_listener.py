@@ -140,8 +140,7 @@ async def test_a_session_whose_end_was_not_signalled_ends_at_the_reconciling(dat
         async with dialled(hub, await enrolled(hub, tmp_path / "bank")) as bank:
             await bank.say(Book().hello())
             await bank.hear(wire.ManifestSent)
-            async with hub.site.records.pool.connection() as db:
-                await db.execute("UPDATE source_session SET session = 'another'")
+            await hub.site.records.tables.rows(b"UPDATE source_session SET session = 'another'", {})
             await hub.listener.reconcile()
             assert await bank.closed() == "displaced"
 

@@ -52,7 +52,7 @@ async def test_both_shelves_issue_the_same(postgres: PostgresLedger, records: Re
     rows = RowLedger()
     await rows.ensure_lanes(LANES)
     shelves: list[tuple[Ledger, Shelf]] = [
-        (postgres, PostgresShelf(records.pool, postgres, SETTINGS)),
+        (postgres, PostgresShelf(records.tables, postgres, SETTINGS)),
         (rows, MemoryShelf(rows, SETTINGS)),
     ]
     results: list[list[Kept]] = []
@@ -87,11 +87,11 @@ async def test_two_processes_never_issue_one_generation_twice(
 
     async with open_records(database, SETTINGS.network) as others:
         await asyncio.gather(
-            process(PostgresShelf(records.pool, postgres, SETTINGS), 0),
-            process(PostgresShelf(others.pool, postgres, SETTINGS), 100),
+            process(PostgresShelf(records.tables, postgres, SETTINGS), 0),
+            process(PostgresShelf(others.tables, postgres, SETTINGS), 100),
         )
     assert {len(digests) for digests in seen.values()} == {1}
-    final = (await renewed(PostgresShelf(records.pool, postgres, SETTINGS), postgres))[0]
+    final = (await renewed(PostgresShelf(records.tables, postgres, SETTINGS), postgres))[0]
     assert len(final.grants) == 24
     assert max(seen) == final.generation
 
@@ -100,7 +100,7 @@ async def test_two_processes_never_issue_one_generation_twice(
 async def test_an_old_view_never_follows_a_new_one(postgres: PostgresLedger, records: Records) -> None:
     """Given a reader that is late, when it renews from what it read before a change, then nothing old is issued."""
     await ran(postgres, provisioning())
-    shelf = PostgresShelf(records.pool, postgres, SETTINGS)
+    shelf = PostgresShelf(records.tables, postgres, SETTINGS)
     late = await postgres.view(POINT)
     assert late is not None
     await changed(postgres, 1)
@@ -113,7 +113,7 @@ async def test_an_old_view_never_follows_a_new_one(postgres: PostgresLedger, rec
 async def test_a_restored_hub_begins_a_later_epoch(postgres: PostgresLedger, records: Records) -> None:
     """Given a new hub epoch, when renewed, then a manifest of that epoch is issued, and no two restores share one."""
     await ran(postgres, provisioning())
-    shelf = PostgresShelf(records.pool, postgres, SETTINGS)
+    shelf = PostgresShelf(records.tables, postgres, SETTINGS)
     before = (await renewed(shelf, postgres))[0]
     assert await shelf.hub_epoch() == before.hub_epoch == 1
     first, second = await shelf.begin_hub_epoch(NOW), await shelf.begin_hub_epoch(NOW)

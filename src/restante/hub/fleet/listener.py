@@ -29,7 +29,7 @@ from restante.hub.fleet.authority import Authority, Peer
 from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
-from restante.hub.fleet.records import Beat, News, PointStirred, Records, Restarted, SessionTaken, SourceRevoked
+from restante.hub.fleet.records import Beat, News, Records, Restarted, SessionTaken, SourceRevoked
 from restante.hub.fleet.service import Chance
 from restante.hub.fleet.session import Now
 from restante.hub.fleet.shelf import PostgresShelf
@@ -119,7 +119,7 @@ class Listener:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        shelf = PostgresShelf(site.records.pool, site.ledger, site.settings)
+        shelf = PostgresShelf(site.records.tables, site.ledger, site.settings)
         self._desk = Desk(site.ledger, site.engine.submit_all, shelf, site.keys, self._enter)
         self._lines: dict[str, Line] = {}
         self._revoked: Mapping[int, Instant] = {}
@@ -279,8 +279,6 @@ class Listener:
                 await self._oust(older, "displaced")
             case SourceRevoked():
                 await self._read_revoked()
-            case PointStirred(point=point):
-                await self.refresh(point)
             case Restarted():
                 await self.reconcile()
             case _:

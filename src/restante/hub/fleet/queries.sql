@@ -100,3 +100,7 @@ WHERE lane = %(lane)s AND source = %(source)s::uuid AND heard_at < %(before)s;
 -- name: tell_hubs
 -- Wake every hub process on this database.
 SELECT pg_notify('restante_fleet', %(news)s);
+
+-- name: stir_point
+-- Tell every hub that a point's manifest may have to change, as the ledger tells of its commits.
+SELECT pg_notify('restante', %(point)s);

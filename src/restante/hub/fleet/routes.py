@@ -7,13 +7,12 @@ from typing import Final
 
 import msgspec
 from litestar import Router, delete, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from restante.core.ids import OrgId, PointId, SourceId, is_laned_id
 from restante.core.refusals import Refusal
 from restante.core.time import Instant
-from restante.hub.callers import Call, operator_only, senders_only
+from restante.hub.callers import Call, Part, operator_only, senders_only
 from restante.hub.fleet import service
 from restante.hub.fleet.service import Fleet
 from restante.hub.problems import Refused, or_refused, problems
@@ -66,7 +65,7 @@ class Desk(msgspec.Struct, frozen=True):
 
 
 @post("/{point:str}/invitations", guards=[operator_only], responses=_KNOWN, summary="Invite a controller")
-async def invite_controller(desk: NamedDependency[Desk], point: FromPath[str]) -> InvitationShown:
+async def invite_controller(desk: Part[Desk], point: FromPath[str]) -> InvitationShown:
     """An invitation for the machine at this point to enrol with, once; earlier ones stop working."""
     source = await desk.source_at(point)
     invited = await service.invite(desk.fleet, source, now=desk.now(), chance=secrets.token_bytes)
@@ -74,7 +73,7 @@ async def invite_controller(desk: NamedDependency[Desk], point: FromPath[str]) -
 
 
 @post("/{point:str}/replacement", guards=[operator_only], responses=problems(401, 403, 404, 409), summary="Replace it")
-async def replace_controller(request: Call, *, desk: NamedDependency[Desk], point: FromPath[str]) -> InvitationShown:
+async def replace_controller(request: Call, *, desk: Part[Desk], point: FromPath[str]) -> InvitationShown:
     """Shut the controller at this point out, begin a new log epoch, and invite the one that takes its place."""
     source = await desk.source_at(point)
     invited = await service.replace_controller(
@@ -90,14 +89,14 @@ async def replace_controller(request: Call, *, desk: NamedDependency[Desk], poin
     responses=_KNOWN,
     summary="Shut a controller out",
 )
-async def revoke_certificates(desk: NamedDependency[Desk], point: FromPath[str]) -> Revoked:
+async def revoke_certificates(desk: Part[Desk], point: FromPath[str]) -> Revoked:
     """End every certificate, invitation and session of the machine at this point."""
     source = await desk.source_at(point)
     return Revoked(source, or_refused(await service.revoke(desk.fleet, source, now=desk.now())))
 
 
 @post("/{point:str}/courier-codes", guards=[senders_only], responses=_KNOWN, summary="A code for couriers")
-async def issue_courier_code(request: Call, *, desk: NamedDependency[Desk], point: FromPath[str]) -> CourierCodeShown:
+async def issue_courier_code(request: Call, *, desk: Part[Desk], point: FromPath[str]) -> CourierCodeShown:
     """A code with which the caller's couriers open their rounds at this point, in place of the last one."""
     made = or_refused(
         await service.issue_courier_code(

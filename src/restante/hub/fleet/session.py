@@ -281,12 +281,13 @@ def _placing(state: Placing, happened: Input, now: Now) -> Step:
     if isinstance(happened, Found):
         if happened.head is None:
             return _ended("source-unknown", wire.Pending(PENDING_SECONDS, "source-unknown"))
-        return _welcomed(state, happened, happened.head, now)
+        return _welcomed(state, happened, now)
     return state, []
 
 
-def _welcomed(state: Placing, found: Found, head: SourceHead, now: Now) -> Step:
-    hello = state.hello
+def _welcomed(state: Placing, found: Found, now: Now) -> Step:
+    hello, head = state.hello, found.head
+    assert head is not None, "a source that is not installed is kept waiting"
     fork = fork_of(hello, head)
     is_forked = head.forked_at is not None or fork is not None
     opened = Open(
@@ -420,7 +421,7 @@ def _journal(state: Open, sent: wire.JournalSent) -> Step:
     return waiting, [Compare(state.source, state.epoch, span)]
 
 
-def _nack(state: Open, number: int, code: str, from_seq: int | None = None) -> Send:
+def _nack(state: Open, number: int, code: str, *, from_seq: int | None = None) -> Send:
     return Send(wire.Nack(state.epoch, state.seq + 1 if from_seq is None else from_seq, code, number))
 
 
@@ -438,9 +439,9 @@ def _compared(state: Open, compared: Compared, now: Now) -> Step:
             adopting = tuple(adoption_of(entry, state.point, now.at) for entry in entries)
             return replace(state, batch=replace(batch, adopting=adopting)), [Submit(adopting)]
         case journal.Gap(expected_seq=expected):
-            return state, [_nack(state, batch.number, "journal-gap", expected)]
+            return state, [_nack(state, batch.number, "journal-gap", from_seq=expected)]
         case journal.Fork(at_seq=seq):
-            return _forked(state, (state.epoch, seq), batch.number, now)
+            return _forked(state, (state.epoch, seq), now, number=batch.number)
         case journal.Broken():
             return state, [_nack(state, batch.number, "journal-broken")]
         case found:
@@ -453,7 +454,7 @@ def _head_of(head: SourceHead) -> journal.Head:
     return journal.Head(head.epoch, head.seq, head.hash)
 
 
-def _forked(state: Open, fork: tuple[int, int], number: int, now: Now) -> Step:
+def _forked(state: Open, fork: tuple[int, int], now: Now, *, number: int) -> Step:
     told = replace(state, forked=True)
     report = _news(told, now, fork=fork, lost=False)
     assert report is not None
@@ -475,22 +476,22 @@ def _submitted(state: Open, outcomes: Sequence[Outcome], now: Now) -> Step:
         return state, effects
     refusal = outcomes[refused]
     assert isinstance(refusal, Refusal)
-    after, more = _refused(state, refusal, batch, now)
+    after, more = _refused(state, refusal, now, number=batch.number)
     return after, [*effects, *more]
 
 
-def _refused(state: Open, refusal: Refusal, batch: Batch, now: Now) -> Step:
+def _refused(state: Open, refusal: Refusal, now: Now, *, number: int) -> Step:
     """The engine took no more of the batch: what happened between comparing and committing is told by its refusal."""
     match refusal.code:
         case "journal-fork":
-            return _forked(state, (state.epoch, state.seq + 1), batch.number, now)
+            return _forked(state, (state.epoch, state.seq + 1), now, number=number)
         case "source-forked":
             told = replace(state, forked=True)
-            return told, [_nack(told, batch.number, refusal.code), Send(wire.Forked(state.epoch, state.seq + 1))]
+            return told, [_nack(told, number, refusal.code), Send(wire.Forked(state.epoch, state.seq + 1))]
         case "journal-epoch" | "source-unknown":
             return _ended(refusal.code)
         case code:
-            return state, [_nack(state, batch.number, code)]
+            return state, [_nack(state, number, code)]
 
 
 # --- manifests going down

@@ -9,12 +9,9 @@ a later one with ``begin_hub_epoch``.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from restante.core.ids import SourceId, lane_of
 from restante.core.time import Instant, millis
@@ -22,7 +19,7 @@ from restante.hub.fleet.manifests import KEPT, Held, manifest_for, next_manifest
 from restante.hub.settings import Settings
 from restante.store import statements
 from restante.store.ledger import Ledger, PointView
-from restante.store.writers import faults_named
+from restante.store.tables import Run, Tables
 from restante.wire.manifest import Manifest, digest_of, document_of
 
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.hub.fleet").items()}
@@ -44,45 +41,39 @@ class Shelf(Protocol):
 class PostgresShelf:
     """The shelf in the database, shared by all hub processes."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection], ledger: Ledger, settings: Settings) -> None:
-        self._pool = pool
+    def __init__(self, tables: Tables, ledger: Ledger, settings: Settings) -> None:
+        self._tables = tables
         self._ledger = ledger
         self._settings = settings
 
     async def hub_epoch(self) -> int:
         """See ``Shelf``."""
-        with faults_named():
-            async with self._pool.connection() as db:
-                return await _hub_epoch(db)
+        return await _hub_epoch(self._tables.rows)
 
     async def begin_hub_epoch(self, now: Instant) -> int:
         """Begin a later epoch: to be called once after the database was restored, before the listener starts.
 
         Epochs follow the clock, so that restoring one backup twice does not begin the same one twice.
         """
-        with faults_named():
-            async with self._pool.connection() as db:
-                cursor = await db.execute(_SQL["begin_hub_epoch"], {"floor": millis(now) // 1000, "now": now})
-                return int((await _one(cursor))[0])
+        [(epoch,)] = await self._tables.rows(_SQL["begin_hub_epoch"], {"floor": millis(now) // 1000, "now": now})
+        return int(epoch)
 
     async def renew(self, view: PointView, held: Held, now: Instant) -> Kept:
         """See ``Shelf``; the lock is taken only when something is to be issued."""
-        with faults_named():
-            async with self._pool.connection() as db:
-                kept, hub_epoch = await _kept(db, view.head.source), await _hub_epoch(db)
-                draft = manifest_for(view, self._settings, now, generation=0, hub_epoch=hub_epoch)
-                if next_manifest(draft, kept, held) is None:
-                    return kept
-                async with db.transaction():
-                    return await self._issue(db, view, held, now=now)
+        kept, hub_epoch = await _kept(self._tables.rows, view.head.source), await self.hub_epoch()
+        draft = manifest_for(view, self._settings, now, generation=0, hub_epoch=hub_epoch)
+        if next_manifest(draft, kept, held) is None:
+            return kept
+        async with self._tables.transaction() as run:
+            return await self._issue(run, view, held, now=now)
 
-    async def _issue(self, db: AsyncConnection, view: PointView, held: Held, *, now: Instant) -> Kept:
+    async def _issue(self, run: Run, view: PointView, held: Held, *, now: Instant) -> Kept:
         source = view.head.source
         keys = {"lane": lane_of(source), "source": source}
-        await db.execute(_SQL["know_source"], keys)
-        await db.execute(_SQL["lock_source"], keys)
+        await run(_SQL["know_source"], keys)
+        await run(_SQL["lock_source"], keys)
         newer = await self._ledger.view(view.point.id)
-        kept, hub_epoch = await _kept(db, source), await _hub_epoch(db)
+        kept, hub_epoch = await _kept(run, source), await _hub_epoch(run)
         draft = manifest_for(newer or view, self._settings, now, generation=0, hub_epoch=hub_epoch)
         issued = next_manifest(draft, kept, held)
         if issued is None:
@@ -95,9 +86,9 @@ class PostgresShelf:
             "digest": digest_of(issued),
             "document": document_of(issued),
         }
-        await db.execute(_SQL["put_manifest"], row)
+        await run(_SQL["put_manifest"], row)
         after = (issued, *kept)[:KEPT]
-        await db.execute(_SQL["trim_manifests"], {**keys, "oldest": after[-1].generation})
+        await run(_SQL["trim_manifests"], {**keys, "oldest": after[-1].generation})
         return after
 
 
@@ -127,17 +118,11 @@ class MemoryShelf:
             return self._kept[source]
 
 
-async def _kept(db: AsyncConnection, source: SourceId) -> Kept:
-    cursor = await db.execute(_SQL["manifests"], {"lane": lane_of(source), "source": source, "limit": KEPT})
-    rows: Sequence[tuple[Any, ...]] = await cursor.fetchall()
+async def _kept(run: Run, source: SourceId) -> Kept:
+    rows = await run(_SQL["manifests"], {"lane": lane_of(source), "source": source, "limit": KEPT})
     return tuple(_MANIFEST.decode(document) for (document,) in rows)
 
 
-async def _hub_epoch(db: AsyncConnection) -> int:
-    return int((await _one(await db.execute(_SQL["hub_epoch"])))[0])
-
-
-async def _one(cursor: Any) -> tuple[Any, ...]:
-    row: tuple[Any, ...] | None = await cursor.fetchone()
-    assert row is not None, "the statement always gives a row"
-    return row
+async def _hub_epoch(run: Run) -> int:
+    [(epoch,)] = await run(_SQL["hub_epoch"], {})
+    return int(epoch)
