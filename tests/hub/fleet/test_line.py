@@ -159,7 +159,7 @@ async def test_a_clone_that_ran_ahead_is_found_by_its_first_entry(ledger: Ledger
     assert (nack, forked) == (wire.Nack(1, 2, "journal-fork", 1), wire.Forked(1, 1))
 
 
-async def test_gaps_and_altered_entries_are_not_taken(ledger: Ledger) -> None:
+async def test_gaps_and_altered_entries_are_not_taken(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     """Given a gap, an altered entry, another source's or none, when sent, then it is refused and nothing kept."""
     await put_up(ledger)
     hub, book = Hub(ledger), Book()
@@ -180,6 +180,7 @@ async def test_gaps_and_altered_entries_are_not_taken(ledger: Ledger) -> None:
     for code, attempts in cases.items():
         for entries in attempts:
             assert await session.say(wire.JournalSent(4, entries)) == [wire.Nack(1, 1, code, 4)], code
+    assert len([record for record in caplog.records if BANK in record.getMessage()]) == 9
     assert await session.say(wire.JournalSent(5, good)) == [wire.Ack(1, 3, book.head.hash, 5)]
     assert len(await ledger.journal(BANK, 1, range(1, 9))) == 3
 

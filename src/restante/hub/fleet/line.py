@@ -15,6 +15,7 @@ from restante.core.ids import PointId, SourceId, is_laned_id
 from restante.core.refusals import Fault
 from restante.hub.engine import Outcome
 from restante.hub.fleet import session
+from restante.hub.fleet.enrol import LISTENER_LOG
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.manifests import Held
 from restante.hub.fleet.session import Now
@@ -22,7 +23,7 @@ from restante.hub.fleet.shelf import Shelf
 from restante.store.ledger import Ledger
 from restante.wire import manifest as wire
 from restante.wire import seal
-from restante.wire.session import FromHub, encode, read_from_source
+from restante.wire.session import Forked, FromHub, Nack, encode, read_from_source
 
 
 class Outlet(Protocol):
@@ -76,6 +77,7 @@ class Line:
     async def _perform(self, effect: session.Effect, now: Now) -> list[session.Input]:
         match effect:
             case session.Send(message):
+                self._log(message)
                 await self._outlet.send(encode(message))
             case session.Seal(document):
                 await self._send(wire.sign(document, self._desk.keys.manifest))
@@ -96,6 +98,11 @@ class Line:
             case _:
                 assert_never(effect)
         return []
+
+    def _log(self, message: FromHub) -> None:
+        """Entries that are not taken are somebody's business: a damaged disk, a cloned one, or an attempt."""
+        if isinstance(message, Nack | Forked) and isinstance(self.state, session.Open):
+            LISTENER_LOG.warning("source %s: %s", self.state.source, message)
 
     async def _send(self, message: FromHub) -> None:
         await self._outlet.send(encode(message))
