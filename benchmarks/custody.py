@@ -49,13 +49,15 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One way of writing: transitions per second, and how long a batch takes."""
+    """One way of writing: transitions per second, how long a batch takes, and processor time per transition."""
 
     batch: int
     writers: int
     rate: Spread
     batch_p50_ms: float
     batch_p99_ms: float
+    writers_cpu_us: float
+    server_cpu_us: float
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class Report(msgspec.Struct, frozen=True):
     fdatasync_ms: float
     lines: tuple[Line, ...]
     plain_sql: Spread
+    plain_sql_cpu_us: float
     accepted: int
     committed: int
     findings: tuple[str, ...]
@@ -78,28 +81,30 @@ def run(*, repeats: int, scale: float, console: Console) -> Report:
         state = Path(closed) / "state"
         try:
             with embedded.server(state, settings=_SETTINGS) as server:
-                return _measure(server.dsn, Path(closed), repeats=repeats, scale=scale, console=console)
+                return _measure(server, Path(closed), repeats=repeats, scale=scale, console=console)
         finally:
             embedded.discard(state)
 
 
-def _measure(dsn: str, place: Path, *, repeats: int, scale: float, console: Console) -> Report:
+def _measure(server: embedded.Server, place: Path, *, repeats: int, scale: float, console: Console) -> Report:
+    dsn, postmaster = server.dsn, server.pid
+    assert postmaster is not None
     with psycopg.connect(dsn, autocommit=True) as db:
         migrate.migrate(db)
         version = str(db.info.parameter_status("server_version"))
     asyncio.run(_prepare(dsn))
-    plain = PlainSql(dsn, binaries())
-    plain_rates = list[float]()
+    plain = PlainSql(dsn, binaries(), postmaster=postmaster)
+    plain_runs = list[tuple[float, float]]()
     stints = dict[tuple[int, int], list[list[Stint]]]()
     for repeat in range(repeats):
         for batch, commands in COMMANDS.items():
             for writers in WRITERS:
                 console.print(f"[dim]run {repeat + 1}/{repeats}: batches of {batch}, {writers} lane(s)[/dim]")
                 seed = repeat * 100 + batch * 10 + writers
-                orders = [Order(dsn, lane, seed, batch, int(commands * scale)) for lane in range(writers)]
+                orders = [Order(dsn, postmaster, lane, seed, batch, int(commands * scale)) for lane in range(writers)]
                 stints.setdefault((batch, writers), []).append(_run(orders))
         console.print(f"[dim]run {repeat + 1}/{repeats}: plain SQL, pgbench[/dim]")
-        plain_rates.append(plain.run(max(1, round(PLAIN_SECONDS * scale))))
+        plain_runs.append(plain.run(max(1, round(PLAIN_SECONDS * scale))))
     committed, findings = asyncio.run(_look(dsn))
     done = [stint for runs in stints.values() for run in runs for stint in run]
     lines = tuple(_line(batch, writers, runs) for (batch, writers), runs in stints.items())
@@ -107,7 +112,8 @@ def _measure(dsn: str, place: Path, *, repeats: int, scale: float, console: Cons
         server=version,
         fdatasync_ms=_fdatasync_ms(place),
         lines=lines,
-        plain_sql=_spread(plain_rates),
+        plain_sql=_spread([rate for rate, _ in plain_runs]),
+        plain_sql_cpu_us=_median_us([cpu for _, cpu in plain_runs]),
         accepted=sum(stint.events for stint in done),
         committed=committed,
         findings=(*findings, *(word for stint in done for word in stint.refused)),
@@ -161,7 +167,18 @@ def _line(batch: int, writers: int, runs: list[list[Stint]]) -> Line:
         _spread([_rate(run) for run in runs]),
         round(times[len(times) // 2], 2),
         round(times[int(len(times) * 0.99)], 2),
+        _median_us([sum(one.own_cpu_seconds for one in run) / _accepted(run) for run in runs]),
+        # Writers that work at the same time all see the one server.
+        _median_us([max(one.server_cpu_seconds for one in run) / _accepted(run) for run in runs]),
     )
+
+
+def _accepted(run: list[Stint]) -> int:
+    return max(1, sum(one.accepted for one in run))
+
+
+def _median_us(seconds: list[float]) -> float:
+    return round(1_000_000 * statistics.median(seconds), 1)
 
 
 def _spread(values: list[float]) -> Spread:
@@ -189,21 +206,21 @@ def _fdatasync_ms(place: Path) -> float:
 def show(report: Report, console: Console) -> None:
     """Print the report for people."""
     table = Table(title=f"Durable custody transitions per second (PostgreSQL {report.server})")
-    for name in ("way", "lanes", "median", "lowest – highest", "to plain SQL", "batch p50 / p99 ms"):
+    for name in ("way", "lanes", "median", "lowest – highest", "to plain SQL", "batch p50 / p99 ms", "CPU µs each"):
         table.add_column(name, justify="left" if name == "way" else "right")
     for line in report.lines:
         table.add_row(
-            f"engine, batches of {line.batch}",
+            f"batches of {line.batch}",
             str(line.writers),
             f"{line.rate.median:,.0f}",
             f"{line.rate.low:,.0f} – {line.rate.high:,.0f}",
             f"{line.rate.median / report.plain_sql.median:.2f}",
             f"{line.batch_p50_ms:.1f} / {line.batch_p99_ms:.1f}",
+            f"{line.writers_cpu_us:.0f} + {line.server_cpu_us:.0f}",
         )
     plain = report.plain_sql
-    table.add_row(
-        "pgbench, one statement each", "–", f"{plain.median:,.0f}", f"{plain.low:,.0f} – {plain.high:,.0f}", "1", "–"
-    )
+    spread = f"{plain.low:,.0f} – {plain.high:,.0f}"
+    table.add_row("pgbench", "–", f"{plain.median:,.0f}", spread, "1", "–", f"{report.plain_sql_cpu_us:.0f}")
     console.print(table)
     console.print(
         f"fdatasync of 8 kB: {report.fdatasync_ms} ms · {os.cpu_count()} cores for server and writers together"

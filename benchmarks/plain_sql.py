@@ -7,6 +7,7 @@ on the lane would make it wait for every commit in turn: so it is spared the ord
 
 import os
 import re
+import resource
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from benchmarks.cpu import server_seconds
 from restante.store import migrate
 from restante.store.programs import Programs
 
@@ -54,7 +56,8 @@ SELECT 0, command, '\\x00112233445566778899aabbccddeeff', convert_to(repeat('o',
 class PlainSql:
     """A database of its own on the server under test, and pgbench to run against it."""
 
-    def __init__(self, server_dsn: str, programs: Programs) -> None:
+    def __init__(self, server_dsn: str, programs: Programs, *, postmaster: int) -> None:
+        self._postmaster = postmaster
         self._program = programs.path("pgbench")
         with psycopg.connect(server_dsn, autocommit=True) as db:
             db.execute("CREATE DATABASE plain_sql")
@@ -64,9 +67,12 @@ class PlainSql:
             db.execute(_SEED)
             db.execute("VACUUM ANALYZE")
 
-    def run(self, seconds: int) -> float:
-        """Transitions per second; fails when a transaction failed or one of its five rows was not written."""
-        before = self._written()
+    def run(self, seconds: int) -> tuple[float, float]:
+        """Transitions per second, and processor seconds per transition of server and pgbench.
+
+        Fails when a transaction failed or one of its five rows was not written.
+        """
+        before, cpu = self._written(), self._cpu_seconds()
         given = conninfo_to_dict(self._dsn)
         with tempfile.TemporaryDirectory() as place:
             script = Path(place) / "transition.sql"
@@ -92,7 +98,11 @@ class PlainSql:
         rows = [after - then for after, then in zip(self._written(), before, strict=True)]
         if rows != [processed] * len(rows):
             raise RuntimeError(f"pgbench counts {processed} transactions, the tables {rows}")
-        return float(_found(r"tps = ([\d.]+)", done.stdout))
+        return float(_found(r"tps = ([\d.]+)", done.stdout)), (self._cpu_seconds() - cpu) / processed
+
+    def _cpu_seconds(self) -> float:
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return server_seconds(self._postmaster) + ended.ru_utime + ended.ru_stime
 
     def _written(self) -> list[int]:
         with psycopg.connect(self._dsn) as db:

@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Barrier
 import msgspec
 import uvloop
 
+from benchmarks.cpu import server_seconds
 from benchmarks.lifecycle import STEPS, Load
 from restante.core.commands import AnyCommand
 from restante.core.ids import Lane
@@ -20,6 +21,7 @@ class Order(msgspec.Struct, frozen=True):
     """What one writer is to do."""
 
     dsn: str
+    postmaster: int
     lane: int
     seed: int
     batch: int
@@ -34,6 +36,8 @@ class Stint(msgspec.Struct, frozen=True):
     accepted: int
     events: int
     batch_seconds: tuple[float, ...]
+    own_cpu_seconds: float
+    server_cpu_seconds: float
     refused: tuple[str, ...] = ()
 
 
@@ -53,15 +57,16 @@ async def _work(order: Order, ready: Barrier) -> Stint:
         await engine.submit_all([*warm.provision(), *warm.commands(2 * STEPS, 2)])
         settle_memory()
         ready.wait()
-        return await _put_through(engine, commands, order.batch)
+        return await _put_through(engine, commands, order)
 
 
-async def _put_through(engine: Engine, commands: Sequence[AnyCommand], batch: int) -> Stint:
+async def _put_through(engine: Engine, commands: Sequence[AnyCommand], order: Order) -> Stint:
     seconds, refused = list[float](), list[str]()
     accepted = events = 0
+    own, server = time.process_time(), server_seconds(order.postmaster)
     started = last = time.monotonic()
-    for start in range(0, len(commands), batch):
-        outcomes = await engine.try_all(commands[start : start + batch])
+    for start in range(0, len(commands), order.batch):
+        outcomes = await engine.try_all(commands[start : start + order.batch])
         now = time.monotonic()
         seconds.append(now - last)
         last = now
@@ -71,4 +76,5 @@ async def _put_through(engine: Engine, commands: Sequence[AnyCommand], batch: in
                 events += len(outcome.positions)
             else:
                 refused.append(repr(outcome))
-    return Stint(started, last, accepted, events, tuple(seconds), tuple(refused[:5]))
+    own, server = time.process_time() - own, server_seconds(order.postmaster) - server
+    return Stint(started, last, accepted, events, tuple(seconds), own, server, tuple(refused[:5]))

@@ -168,7 +168,7 @@ def test_array_literals_say_what_was_meant(database: str) -> None:
         heaps=st.lists(st.binary(max_size=50)),
         times=st.lists(st.datetimes(timezones=st.just(NOW.tzinfo or None))),
     )
-    def same(words: list[str], holes: list[str | None], heaps: list[bytes], times: list[object]) -> None:
+    def same(*, words: list[str], holes: list[str | None], heaps: list[bytes], times: list[object]) -> None:
         row = db.execute(
             b"SELECT %s::text[], %s::text[], %s::bytea[], %s::timestamptz[]",
             [arrays.texts(words), arrays.texts_or_null(holes), arrays.blobs(heaps), arrays.instants(times)],  # type: ignore[arg-type]
