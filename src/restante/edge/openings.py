@@ -2,8 +2,10 @@
 
     intent flushed -> PULSED --seen open--> OPEN --seen shut--> the task is done
                         ├── nothing moved ──> stuck: the task takes another way
-                        └── cannot be told ─> DOUBTFUL --seen open--> OPEN
-                                                 └── still shut after a while --> stuck
+                        ├── cannot be told ─> DOUBTFUL --seen open--> OPEN
+                        │                        └── still shut after a while --> stuck
+                        └── power lost ────> INTERRUPTED --seen open--> OPEN
+                                                 └── shut, and the content gone --> the task is done
 
 A counter has no locks: staff stand for the sensor, and the place is open from the start until they press "done".
 """
@@ -18,7 +20,7 @@ from restante.core.stay import By, Evidence
 from restante.edge import deposits, doors, screens, withdrawals
 from restante.edge.draft import Draft
 from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened, Unknown, Verdict
-from restante.edge.drivers.port import Door
+from restante.edge.drivers.port import Door, Item
 from restante.edge.inputs import Unlock
 from restante.edge.state import Opening, Putting, Stage, Taking
 
@@ -26,6 +28,7 @@ DEADLINE_MS: Final = 10_000
 SILENT_MS: Final = 60_000
 DOUBT_MS: Final = 10_000
 AJAR_MS: Final = screens.LINGER_MS
+_UNSEEN_YET: Final = frozenset({Stage.DOUBTFUL, Stage.INTERRUPTED})
 
 
 def begin(draft: Draft, door: int, task: Putting | Taking) -> None:
@@ -38,7 +41,8 @@ def begin(draft: Draft, door: int, task: Putting | Taking) -> None:
         return
     intent = draft.record(facts.IntentRecorded(door, task.grant, action_of(task)))
     staffed = draft.state.kind is SourceKind.COUNTER
-    opening = Opening(door, intent, task, Stage.OPEN if staffed else Stage.PULSED, draft.now_ms)
+    stage, item = Stage.OPEN if staffed else Stage.PULSED, doors.item_behind(draft.state, door)
+    opening = Opening(door, intent, task, stage, draft.now_ms, item=item)
     draft.put_opening(opening)
     if staffed:
         _show_open(draft, opening)
@@ -77,11 +81,11 @@ def ended(draft: Draft, door: int, verdict: Verdict) -> None:
             assert_never(verdict)
 
 
-def moved(draft: Draft, door: int, before: Door, now: Door) -> None:
+def moved(draft: Draft, door: int, *, before: Door, now: Door) -> None:
     """Take a door that two readings saw in a new place."""
     opening = draft.state.openings.get(door)
     if now is Door.OPEN:
-        if opening is not None and opening.stage is Stage.DOUBTFUL:
+        if opening is not None and opening.stage in _UNSEEN_YET:
             _seen_open(draft, opening)
         elif opening is None and before is Door.CLOSED:
             draft.record(facts.DoorForced(door))
@@ -107,6 +111,17 @@ def pass_time(draft: Draft) -> None:
         elif opening.stage is Stage.DOUBTFUL and waited_ms > DOUBT_MS:
             shut = doors.is_shut(draft.state, opening.door)
             _stuck(draft, opening, Condition.JAMMED if shut else Condition.UNKNOWN)
+        elif opening.stage is Stage.INTERRUPTED and waited_ms > DOUBT_MS:
+            _after_interruption(draft, opening)
+
+
+def _after_interruption(draft: Draft, opening: Opening) -> None:
+    """What lay behind the door before the program stopped and is gone now went out by the hands the door opened for."""
+    emptied = opening.item is Item.YES and doors.item_behind(draft.state, opening.door) is Item.NO
+    if emptied and doors.is_shut(draft.state, opening.door):
+        _finish(draft, opening, Evidence.SENSOR)
+    else:
+        draft.drop_opening(opening.door)
 
 
 def is_busy(draft: Draft) -> bool:
@@ -125,14 +140,19 @@ def front(draft: Draft) -> Opening | None:
 def left_unfinished(draft: Draft) -> tuple[Opening, ...]:
     """What was under way when the program stopped and cannot be told the outcome of; no lock is told anything again.
 
-    A door that had been seen open is simply watched on.
+    A door that had been seen open is simply watched on. One that was unlocked for parcels to be taken out may open yet,
+    or may have opened meanwhile: sensors have a while to tell.
     """
     lost = []
     for opening in tuple(draft.state.openings.values()):
         if opening.stage is Stage.OPEN and draft.state.kind is SourceKind.BANK:
             draft.put_opening(msgspec.structs.replace(opening, since_ms=draft.now_ms - AJAR_MS))
+            continue
+        lost.append(opening)
+        if isinstance(opening.task, Taking) and draft.state.kind is SourceKind.BANK:
+            interrupted = msgspec.structs.replace(opening, stage=Stage.INTERRUPTED, since_ms=draft.now_ms)
+            draft.put_opening(interrupted)
         else:
-            lost.append(opening)
             draft.drop_opening(opening.door)
     return tuple(lost)
 

@@ -10,7 +10,7 @@ from restante.core.ids import ParcelId, SourceId, StayKey
 from restante.core.stay import By
 from restante.core.time import Instant
 from restante.edge.clock import SteadyClock
-from restante.edge.drivers.port import UNSEEN, DoorReading
+from restante.edge.drivers.port import UNSEEN, DoorReading, Item
 from restante.edge.screens import IDLE, Screen
 from restante.wire.manifest import Applied
 
@@ -53,10 +53,14 @@ class Taking(msgspec.Struct, frozen=True, tag="taking"):
 
 
 class Stage(StrEnum):
-    """How far an opening has come: the lock was told, nobody can say what the door did, or it was seen open."""
+    """How far an opening has come: the lock was told, nobody can say what the door did, or it was seen open.
+
+    ``interrupted``: the program stopped after the lock was told, and what the door did meanwhile nobody saw.
+    """
 
     PULSED = "pulsed"
     DOUBTFUL = "doubtful"
+    INTERRUPTED = "interrupted"
     OPEN = "open"
 
 
@@ -70,7 +74,10 @@ class After(StrEnum):
 
 
 class Opening(msgspec.Struct, frozen=True):
-    """One door, from the flushed intent until it is seen shut; ``intent`` is the number of its journal entry."""
+    """One door, from the flushed intent until it is seen shut; ``intent`` is the number of its journal entry.
+
+    ``item`` is what the content sensor said when it was begun.
+    """
 
     door: int
     intent: int
@@ -78,6 +85,7 @@ class Opening(msgspec.Struct, frozen=True):
     stage: Stage = Stage.PULSED
     since_ms: int = 0
     after: After = After.PUT_IN
+    item: Item = Item.UNKNOWN
 
 
 class Round(msgspec.Struct, frozen=True):
