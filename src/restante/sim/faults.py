@@ -117,6 +117,6 @@ def _amount(kind: Kind, chance: Random) -> int:
         case Kind.CLOCK_JUMPS:
             return chance.choice((-1, 1)) * chance.randrange(365, 3650) * DAY_MS
         case Kind.BANK_KILLED_IN_STEP:
-            return chance.randrange(1, 12)
+            return chance.randrange(1, 40)
         case _:
             return chance.randrange(1, 9)

@@ -79,6 +79,7 @@ class Folk:
         self._story = story
         self._doorstep = doorstep
         self._chance = chance
+        self._contacts: dict[tuple[int, int], ContactId] = {}
         self._are_home = False
 
     def begin(self) -> None:
@@ -98,7 +99,6 @@ class Folk:
         """Tell the hub of a parcel and ask for room."""
         lane = lane_of(self._stage.points[errand.point])
         parcel = ParcelId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
-        contact = ContactId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
         code = parcel_code_from(self._chance.randbytes(64))
         assert code is not None
         item = self.items[code] = Item(parcel, code, errand)
@@ -106,10 +106,19 @@ class Folk:
         self._doorstep.codes[parcel], self._doorstep.owners[parcel] = code, errand.recipient
         if errand.is_drop_off:
             self._doorstep.senders.add(parcel)
+        contact = self._contact(errand)
         person = ContactDetails(f"Person {errand.recipient}", (f"p{errand.recipient}@people.example",), language="en")
         self._hub.wait(self._hub.stores.vault.remember(contact, person))
-        commands = [self._announcement(item, contact), self._reservation(item, errand.point, 0)]
+        commands: list[AnyCommand] = [self._announcement(item, contact), self._reservation(item, errand.point, 0)]
         self._ask(commands, partial(self._answered, item))
+
+    def _contact(self, errand: Errand) -> ContactId:
+        """The same contact for all parcels that one carrier has for one person."""
+        key = (errand.carrier, errand.recipient)
+        if key not in self._contacts:
+            lane = lane_of(self._stage.points[errand.point])
+            self._contacts[key] = ContactId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
+        return self._contacts[key]
 
     def _announcement(self, item: Item, contact: ContactId) -> AnnounceParcel:
         errand = item.errand
@@ -147,7 +156,9 @@ class Folk:
         errand = item.errand
         self._story.tell(f"{item.code} is announced to {self._stage.names[errand.point]} by carrier {errand.carrier}")
         if isinstance(outcomes[-1], Refusal):
-            self._story.tell(f"no room for {item.code} there ({outcomes[-1].code}); {self._stage.names[errand.other]} it is")
+            self._story.tell(
+                f"no room for {item.code} there ({outcomes[-1].code}); {self._stage.names[errand.other]} it is"
+            )
             self._ask([self._reservation(item, errand.other, 1)], _let_be)
         if errand.bent in {Bent.CANCELLED, Bent.REDIRECTED}:
             self._clock.after(errand.bent_after_ms, partial(self._bend, item))

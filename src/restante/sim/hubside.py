@@ -40,10 +40,11 @@ from restante.store.vault import Vault
 T = TypeVar("T")
 
 SETTINGS: Final = Settings(
-    kdf_n=2, max_batch=64, queue_limit=10_000, contact_lost_seconds=3_600, longest_hold_hours=240, promise_hours=60
+    kdf_n=2, max_batch=64, queue_limit=10_000, contact_lost_seconds=7_200, longest_hold_hours=240, promise_hours=60
 )
-TICK_MS: Final = 15 * MINUTE_MS
-WORK_MS: Final = 5 * MINUTE_MS
+TICK_MS: Final = 60 * MINUTE_MS
+WORK_MS: Final = 10 * MINUTE_MS
+HOUSE_MS: Final = 60 * MINUTE_MS
 LEASE_S: Final = 300.0
 _SOON_MS: Final = 200
 _COST: Final = KdfCost(n=SETTINGS.kdf_n)
@@ -99,7 +100,9 @@ class HubSide:
         self.stores = stores
         self.clock = clock
         self.channel = channel
-        self.manners = Manners(Letterhead("Story", Address("parcels", "story.example"), Address("help", "story.example")))
+        self.manners = Manners(
+            Letterhead("Story", Address("parcels", "story.example"), Address("help", "story.example"))
+        )
         self.process: Process | None = None
         self.heard: dict[SourceId, tuple[int, PointId]] = {}
         self.kill_worker: str = ""
@@ -188,7 +191,9 @@ class HubSide:
             self._soon()
             return outcomes
 
-        return Desk(stores.ledger, submit, stores.shelf, stores.keys, lambda entered, now: self._enter(process, entered, now))
+        return Desk(
+            stores.ledger, submit, stores.shelf, stores.keys, lambda entered, now: self._enter(process, entered, now)
+        )
 
     def _hear(self, process: Process, line: Line, frame: str) -> None:
         if process is not self.process:
@@ -233,12 +238,16 @@ class HubSide:
     # --- what the listener and the worker do by their timers
 
     def keep_house(self) -> None:
-        """Reconcile and work at intervals, for as long as the story lasts."""
+        """Reconcile at intervals, for as long as the story lasts."""
         if self.process is not None:
             self._tell_lost()
             self.wait(self._stir(lambda _: True))
-            self._soon()
-        self.clock.after(WORK_MS, self.keep_house)
+        self.clock.after(HOUSE_MS, self.keep_house)
+
+    def keep_working(self) -> None:
+        """Look for work at intervals, signals or not, for as long as the story lasts."""
+        self._soon()
+        self.clock.after(WORK_MS, self.keep_working)
 
     def _tell_lost(self) -> None:
         before_ms = self.clock.now_ms - SETTINGS.contact_lost_seconds * 1000

@@ -5,14 +5,24 @@ rules read the ledger, the books, the mail that was sent and the ground, and nev
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from typing import Final
 
 import msgspec
 
 from restante.core import events as ev
 from restante.core.ids import Lane, ParcelId, PointId, SourceId, StayKey, lane_of
-from restante.core.parcel import Direction, Parcel, WithCourier, current_stay, stage_of
-from restante.core.parcel import Cancelled, Collected, Released
+from restante.core.parcel import (
+    Cancelled,
+    Collected,
+    Direction,
+    Parcel,
+    Released,
+    WithCourier,
+    current_stay,
+    stage_of,
+)
 from restante.core.reactions import SendNotice, react
 from restante.core.stay import By
 from restante.core.time import Instant
@@ -35,6 +45,7 @@ class Seen(msgspec.Struct, kw_only=True):
     stays: Mapping[SourceId, Mapping[str, OpenStay]]
     points: Mapping[PointId, SourceId]
     told: Mapping[ParcelId, Counter[ev.NoticeKind]]
+    cloned: frozenset[SourceId] = frozenset()
     forked: frozenset[SourceId] = frozenset()
     tasks_left: int = 0
     counters: Sequence[str] = ()
@@ -47,12 +58,16 @@ def custody(seen: Seen) -> Iterator[str]:
     """The ground, the hub and the banks agree on where every parcel is."""
     for parcel in seen.parcels.values():
         spot = seen.ground.spots[parcel.id]
-        if isinstance(spot, Behind) and spot.source in seen.forked:
+        if {seen.points[stay.point] for stay in parcel.stays} & seen.forked or _is_at(spot, seen.forked):
             continue
         yield from _hub_agrees(parcel, spot, seen.points)
     for source, stays in seen.stays.items():
         if source not in seen.forked:
             yield from _bank_agrees(source, stays, seen.ground)
+
+
+def _is_at(spot: Spot, sources: frozenset[SourceId]) -> bool:
+    return isinstance(spot, Behind) and spot.source in sources
 
 
 def _hub_agrees(parcel: Parcel, spot: Spot, points: Mapping[PointId, SourceId]) -> Iterator[str]:
@@ -88,7 +103,9 @@ def _hands_of(stage: object, parcel: Parcel) -> frozenset[Hands]:
 
 def _bank_agrees(source: SourceId, stays: Mapping[str, OpenStay], ground: Ground) -> Iterator[str]:
     believed = {(stay.parcel, stay.door) for stay in stays.values()}
-    real = {(name, spot.door) for name, spot in ground.spots.items() if isinstance(spot, Behind) and spot.source == source}
+    real = {
+        (name, spot.door) for name, spot in ground.spots.items() if isinstance(spot, Behind) and spot.source == source
+    }
     for name, door in sorted(believed - real):
         yield f"{name}: its bank believes it behind door {door}, and it is {ground.spots.get(name)}"
     for name, door in sorted(real - believed):
@@ -111,6 +128,12 @@ def journals_agree(seen: Seen) -> Iterator[str]:
             yield f"source {source}: {len(ours)} entries in its book, {len(theirs)} at the hub; {where}"
         if [number for _, number, _ in ours] != list(range(1, len(ours) + 1)) and len({key for key, _, _ in ours}) == 1:
             yield f"source {source}: its book has gaps"
+
+
+def forks_are_real(seen: Seen) -> Iterator[str]:
+    """Nobody is held to be two that is one."""
+    for source in sorted(seen.forked - seen.cloned):
+        yield f"source {source}: held to be forked, and its disk was never cloned"
 
 
 # --- the feed
@@ -141,23 +164,11 @@ def versions_in_order(seen: Seen) -> Iterator[str]:
             yield f"{name}: stored at version {stored.version if stored else None}, its log ends at {found[-1]}"
 
 
-def log_tells_the_rows(seen: Seen) -> Iterator[str]:
-    """Every stored parcel is what its own events make of it."""
-    for parcel in _replayed(seen):
-        if parcel != seen.parcels.get(parcel.id):
-            yield f"{parcel.code}: the stored row is not what its events say"
-
-
-def _replayed(seen: Seen) -> Iterable[Parcel]:
-    rows: dict[ParcelId, Parcel] = {}
-    for row in _parcel_rows(seen):
-        rows[row.event.parcel] = evolve_parcel(rows.get(row.event.parcel), row.event, row.at)
-    return rows.values()
-
-
-def _parcel_rows(seen: Seen) -> Iterator[Recorded]:
+def _parcel_rows(seen: Seen) -> Iterator[tuple[Recorded, ev.AnyParcelEvent]]:
     for feed in seen.feeds.values():
-        yield from (row for row in feed if isinstance(row.event, ev.ParcelEvent))
+        for row in feed:
+            if isinstance(row.event, ev.ParcelEvent):
+                yield row, row.event
 
 
 def counters_exact(seen: Seen) -> Iterator[str]:
@@ -171,8 +182,7 @@ def counters_exact(seen: Seen) -> Iterator[str]:
 def holds_only_later(seen: Seen) -> Iterator[str]:
     """The end of a hold that was shown to a person never moves earlier, and no hold lapses before it."""
     ends: dict[StayKey, Instant] = {}
-    for row in _parcel_rows(seen):
-        event = row.event
+    for row, event in _parcel_rows(seen):
         if isinstance(event, ev.HoldStarted | ev.HoldExtended | ev.HoldResumed):
             if event.ends_at < ends.get(event.stay, event.ends_at):
                 yield f"{event.parcel}: the end of its hold moved from {ends[event.stay]} to {event.ends_at}"
@@ -183,24 +193,28 @@ def holds_only_later(seen: Seen) -> Iterator[str]:
 
 def notices_sent(seen: Seen) -> Iterator[str]:
     """Every notice that an event promised was sent at least once, or a later event made it pointless."""
-    owed: Counter[tuple[ParcelId, ev.NoticeKind]] = Counter()
+    owed: dict[tuple[ParcelId, ev.NoticeKind], SendNotice] = {}
     rows: dict[ParcelId, Parcel] = {}
-    for row in _parcel_rows(seen):
-        name = row.event.parcel
-        rows[name] = evolve_parcel(rows.get(name), row.event, row.at)
-        for task in react(row.event, rows[name]):
+    for row, event in _parcel_rows(seen):
+        rows[event.parcel] = evolve_parcel(rows.get(event.parcel), event, row.at)
+        for task in react(event, rows[event.parcel]):
             if isinstance(task, SendNotice):
-                owed[name, task.notice] += 1
-    for (name, notice), times in owed.items():
-        if not seen.told.get(name, Counter())[notice] and not _is_pointless(notice, rows[name]):
-            yield f"{rows[name].code}: '{notice}' was promised {times} times and never sent"
+                owed[event.parcel, task.notice] = task
+    for (name, notice), task in owed.items():
+        if not seen.told.get(name, Counter())[notice] and not _is_pointless(task, rows[name]):
+            yield f"{rows[name].code}: '{notice}' was promised and never sent"
 
 
-def _is_pointless(notice: ev.NoticeKind, parcel: Parcel) -> bool:
-    """Whether a parcel has gone on so far that this notice would only puzzle; a receipt always counts."""
-    if notice is ev.NoticeKind.RECEIPT:
-        return False
-    return current_stay(parcel) is None or any(stay.recall for stay in parcel.stays)
+def _is_pointless(task: SendNotice, parcel: Parcel) -> bool:
+    """Whether the parcel has gone on so far that this notice would only puzzle; a receipt never does."""
+    stay = parcel.stay(task.stay) if task.stay else None
+    match task.notice:
+        case ev.NoticeKind.RECEIPT:
+            return False
+        case ev.NoticeKind.MOVED:
+            return parcel.promise is None or parcel.promise.point != task.point
+        case _:
+            return stay is None or not stay.is_open or stay.recall is not None
 
 
 def nothing_left_to_do(seen: Seen) -> Iterator[str]:
@@ -209,12 +223,27 @@ def nothing_left_to_do(seen: Seen) -> Iterator[str]:
         yield f"{seen.tasks_left} tasks are left in the outbox"
 
 
-FINAL = {
+def credentials_once(seen: Seen) -> Iterator[str]:
+    """No parcel is put in twice under one grant, and no stay ends twice, at any source or at two together."""
+    put_in = Counter(entry.data["grant"] for entry in _facts(seen, "parcel-put-in"))
+    taken = Counter(str(entry.data["stay"]) for entry in _facts(seen, "parcel-taken-out"))
+    for name, count in (*put_in.items(), *taken.items()):
+        if count > 1:
+            yield f"{name} acted {count} times"
+
+
+def _facts(seen: Seen, kind: str) -> Iterator[Entry]:
+    for book in seen.books.values():
+        yield from (entry for entry in book if entry.kind == kind)
+
+
+FINAL: Final[dict[str, Callable[[Seen], Iterator[str]]]] = {
     "custody is never lost": custody,
+    "2: no single-use credential acts twice": credentials_once,
     "4: hub and bank hold the same entries": journals_agree,
+    "forks are real": forks_are_real,
     "the feed is gapless": feed_is_gapless,
     "versions are in order": versions_in_order,
-    "rows follow from the log": log_tells_the_rows,
     "counters are exact": counters_exact,
     "holds only move later": holds_only_later,
     "notices promised are sent": notices_sent,

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final, assert_never
 
 from restante.core.bank import SourceKind
-from restante.core.ids import SourceId
+from restante.core.ids import ParcelId, SourceId
 from restante.core.refusals import Refusal
 from restante.core.time import EPOCH
 from restante.edge import inputs as told
@@ -20,6 +20,7 @@ from restante.edge.drivers.evidence import Verdict
 from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted, Woke
 from restante.edge.keeping import Keeps, KeptAgent, next_boot
 from restante.edge.screens import Screen
+from restante.edge.state import Taking
 from restante.sim.clock import SECOND_MS, Clock, Story
 from restante.sim.hubside import TICK_MS
 from restante.sim.links import Link
@@ -97,9 +98,24 @@ class Machine:
         return None if self.agent is None else self.agent.state.screen
 
     @property
+    def is_on(self) -> bool:
+        """Whether the program runs."""
+        return self.agent is not None
+
+    @property
     def is_live(self) -> bool:
         """Whether a session is open."""
         return self.agent is not None and isinstance(self._sync, sync.Live)
+
+    def listed(self, door: int) -> list[ParcelId]:
+        """The parcels that an opening is to hand out."""
+        if self.agent is None:
+            return []
+        state = self.agent.state
+        opening = state.openings.get(door)
+        if opening is None or not isinstance(opening.task, Taking):
+            return []
+        return [state.stays[str(key)].parcel for key in opening.task.stays if str(key) in state.stays]
 
     # --- the agent
 
@@ -121,15 +137,21 @@ class Machine:
         self.after_feed()
         if self.agent.book.head != before:
             self._sync_step(sync.JournalGrew(self.agent.book.head))
-        if self.agent is not None and self.agent.state.openings:
+        if self.is_on and self.agent.state.openings:
             self._tick_fast()
 
     def _carry_out(self, effect: Outward) -> None:
         match effect:
             case Unlock(door, deadline_ms):
+                self.fuse.work_begins()
                 boot = self.boot
                 at_ms = deadline_ms + self._started_ms
-                self.steel.unlock(door, deadline_ms=at_ms, told=lambda verdict: self._ended(boot, door, verdict))
+                self.steel.unlock(
+                    door,
+                    deadline_ms=at_ms,
+                    told=lambda verdict: self._ended(boot, door, verdict),
+                    is_alive=lambda: boot == self.boot and self.agent is not None,
+                )
             case WholeWanted(why):
                 self._sync_step(sync.WholeWanted(why))
             case Show():
@@ -292,4 +314,3 @@ class Machine:
 
 def _stay_dark() -> None:
     """Nobody sees to it that power comes again."""
-

@@ -47,10 +47,9 @@ class Mailboxes:
         self.told: defaultdict[str, Counter[NoticeKind]] = defaultdict(Counter)
         self.on_letter: Callable[[Letter], None] = _nobody_reads
         self._clock = clock
-        self._patterns = {
-            kind: re.compile(re.escape(catalogue("en").word(f"notice.{name}.subject", point="\0")).replace("\0", "(.*)"))
-            for name, kind in _SUBJECTS.items()
-        }
+        words = catalogue("en")
+        subjects = ((kind, words.word(f"notice.{name}.subject", point="*")) for name, kind in _SUBJECTS.items())
+        self._patterns = [(kind, re.compile(re.escape(text).replace(r"\*", "(.*)"))) for kind, text in subjects]
 
     async def send(self, mail: EmailMessage, to: Address) -> Outcome:
         """See ``Channel``."""
@@ -68,7 +67,7 @@ class Mailboxes:
         parcel = _PARCEL.search(body.get_content())
         assert parcel is not None, "every mail names its parcel"
         subject = str(mail["Subject"])
-        for kind, pattern in self._patterns.items():
+        for kind, pattern in self._patterns:
             if found := pattern.fullmatch(subject):
                 return Letter(to, kind, parcel[1], found[1] if found.groups() else "", read_code(mail))
         raise AssertionError(f"nobody understands the subject {subject!r}")

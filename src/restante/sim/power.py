@@ -16,10 +16,20 @@ class Fuse:
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._waits_for: int | None = None
 
     def set(self, moments: int) -> None:
         """Fail after so many moments more."""
         self._left = moments
+
+    def set_for_work(self, moments: int) -> None:
+        """Fail so many moments after the next lock was told to open, which is when it hurts."""
+        self._waits_for = moments
+
+    def work_begins(self) -> None:
+        """A lock is told to open."""
+        if self._waits_for is not None:
+            self._left, self._waits_for = self._waits_for, None
 
     def mend(self) -> None:
         """Power is there again."""

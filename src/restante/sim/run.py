@@ -83,7 +83,7 @@ def come_to_rest(world: World) -> None:
 def _is_at_rest(world: World) -> bool:
     for machine in world.machines:
         head = world.wait(world.rows.source(machine.source))
-        if machine.source not in world.forked and (head is None or head.seq != machine.book.head.seq):
+        if head is None or (head.forked_at is None and head.seq != machine.book.head.seq):
             return False
     return _tasks_left(world) == 0
 
@@ -109,10 +109,16 @@ def _seen(world: World) -> Seen:
         stays={machine.source: machine.agent.state.stays if machine.agent else {} for machine in world.machines},
         points=dict(zip(world.points, world.sources, strict=True)),
         told={items[code].id: kinds for code, kinds in world.mail.told.items()},
-        forked=frozenset(world.forked),
+        cloned=frozenset(clone.source for clone in world.clones),
+        forked=frozenset(source for source in world.sources if _is_forked(world, source)),
         tasks_left=_tasks_left(world),
         counters=[f"{finding.what} {finding.key}: {finding.detail}" for finding in world.wait(check(ledger))],
     )
+
+
+def _is_forked(world: World, source: SourceId) -> bool:
+    head = world.wait(world.rows.source(source))
+    return head is not None and head.forked_at is not None
 
 
 def _feed(world: World, lane: Lane) -> Sequence[Recorded]:
@@ -163,7 +169,9 @@ def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -
         checked={**world.watch.asked, **dict.fromkeys(found, 1)},
         violations=violations,
         story=tuple(_story_of(world, violations)) if violations else (),
-        ends=dict(Counter(str(spot) if isinstance(spot, str) else "behind a door" for spot in world.ground.spots.values())),
+        ends=dict(
+            Counter(str(spot) if isinstance(spot, str) else "behind a door" for spot in world.ground.spots.values())
+        ),
         seconds=seconds,
     )
 

@@ -76,10 +76,15 @@ class Steelwork:
         if not self._ground.behind(self.source, door):
             self.touch(door, Deed.TAKE)
 
-    def unlock(self, door: int, *, deadline_ms: int, told: Callable[[Verdict], None]) -> None:
-        """Open one door as the driver does, by the steps of `evidence`; ``deadline_ms`` in story time."""
+    def unlock(
+        self, door: int, *, deadline_ms: int, told: Callable[[Verdict], None], is_alive: Callable[[], bool]
+    ) -> None:
+        """Open one door as the driver does, by the steps of `evidence`, for as long as the controller lives.
+
+        ``deadline_ms`` in story time.
+        """
         state, effects = evidence.begin(door, deadline_ms=deadline_ms, now_ms=self._clock.now_ms)
-        self._carry_on(door, state, effects, told=told)
+        self._carry_on(door, state, effects, told=told, is_alive=is_alive)
 
     def _carry_on(
         self,
@@ -88,14 +93,17 @@ class Steelwork:
         effects: tuple[evidence.Effect, ...],
         *,
         told: Callable[[Verdict], None],
+        is_alive: Callable[[], bool],
     ) -> None:
+        if not is_alive():
+            return
         if isinstance(state, Concluded):
             told(state.verdict)
             return
 
         def go_on(given: Answered | Sampled) -> None:
             after, more = evidence.step(state, given, now_ms=self._clock.now_ms, rules=_RULES)
-            self._carry_on(door, after, more, told=told)
+            self._carry_on(door, after, more, told=told, is_alive=is_alive)
 
         for effect in effects:
             match effect:
@@ -112,8 +120,11 @@ class Steelwork:
         assert answer is not None
         # The spring takes its time; whoever looks then should see the door move.
         if (at_ms := steel.next_change_ms(self._board)) is not None:
-            self._clock.at(at_ms, lambda: self.happen(Tick()))
+            self._clock.at(at_ms, self._spring)
         return answer
+
+    def _spring(self) -> None:
+        self.happen(Tick())
 
 
 def _nobody_looks() -> None:

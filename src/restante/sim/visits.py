@@ -39,6 +39,9 @@ class Box(Protocol):
     def give(self, given: Input) -> None:
         """Type, scan or press something."""
 
+    def listed(self, door: int) -> list[ParcelId]:
+        """What staff at a counter are to hand out from a shelf place."""
+
 
 class Doorstep:
     """What visits need to know of parcels: whose they are, what is written on them, and whom to tell of a breach."""
@@ -101,6 +104,7 @@ class Doorstep:
 
     def _help_oneself(self, box: Box, person: int) -> Walk:
         """The screen says nothing useful, but a door stands open and one's own parcel lies there: most take it."""
+        yield 3 * SECOND_MS
         for door in box.steel.open_doors():
             mine = [parcel for parcel in self.ground.behind(box.source, door) if self.owners[parcel] == person]
             if mine and self.chance.random() < 0.7:
@@ -126,20 +130,19 @@ class Doorstep:
         if not mine:
             self.breach(f"door {door} of {box.source} opened for person {person} on {self._named(inside) or 'nothing'}")
         if len(mine) < len(inside) and not box.steel.staffed:
-            self.breach(f"door {door} of {box.source} opened for person {person} on somebody else's {self._named(inside)}")
+            self.breach(
+                f"door {door} of {box.source} opened for person {person} on somebody else's {self._named(inside)}"
+            )
         yield self.chance.randrange(2, 20) * SECOND_MS
         if not leaves_it:
-            for parcel in self._on_screen(box, mine):
+            for parcel in self._handed_out(box, door, mine):
                 box.steel.take(parcel, door, Hands.RECIPIENT)
                 self.tell(f"person {person} takes {self.codes[parcel]} from door {door} of {box.source[-6:]}")
         yield from self._shut(box, door)
 
-    def _on_screen(self, box: Box, mine: list[ParcelId]) -> list[ParcelId]:
-        """What is handed over: at a bank all that is mine behind the door; at a counter as many as the screen says."""
-        if not box.steel.staffed or box.screen is None:
-            return mine
-        line = next((line for line in box.screen.lines if line.key == "kiosk.door.take_all"), None)
-        return mine[: int(line.values["count"]) if line else 1]
+    def _handed_out(self, box: Box, door: int, behind: list[ParcelId]) -> list[ParcelId]:
+        """At a bank all that one finds behind the door; at a counter what staff are to hand out."""
+        return [parcel for parcel in behind if parcel in box.listed(door)] if box.steel.staffed else behind
 
     # --- senders and couriers
 
@@ -231,15 +234,12 @@ class Doorstep:
             door = yield from self._wait_for_door(box, _asks_to_take)
             if door is None:
                 return
-            for parcel in self._listed(box, door):
+            for parcel in self._handed_out(box, door, self.ground.behind(box.source, door)):
                 box.steel.take(parcel, door, Hands.CARRIER)
                 self.tell(f"a courier takes {self.codes[parcel]} back from door {door} of {box.source[-6:]}")
             yield 4 * SECOND_MS
             yield from self._shut(box, door)
             yield from self._settle(box)
-
-    def _listed(self, box: Box, door: int) -> list[ParcelId]:
-        return self._on_screen(box, self.ground.behind(box.source, door))
 
     # --- screens and doors
 

@@ -73,14 +73,11 @@ class World:
         self.weather = tuple(Weather() for _ in self.sources)
         self.links: dict[SourceId, Link] = {}
         self.clones: list[Machine] = []
-        self.forked: set[SourceId] = set()
         self._loop = loop
         self._books = books
         self.hub = self._hub()
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
-        self.doorstep = Doorstep(
-            self.ground, Random(f"{seed}/visits"), breach=self.breach, tell=self.story.tell
-        )
+        self.doorstep = Doorstep(self.ground, Random(f"{seed}/visits"), breach=self.breach, tell=self.story.tell)
 
     def breach(self, what: str) -> None:
         """Something happened that must never happen."""
@@ -113,6 +110,7 @@ class World:
         for number, machine in enumerate(self.machines):
             self.clock.at((number + 1) * SECOND_MS, machine.start)
         self.clock.after(HOUR_MS // 2, self.hub.keep_house)
+        self.hub.keep_working()
         self.folk.begin()
         for fault in faults.plan(Random(f"{self.seed}/faults"), days=self.plot.days, sources=len(self.sources)):
             self.clock.at(fault.at_ms, partial(self.strike, fault))
@@ -169,7 +167,9 @@ class World:
             Compartment(door, rank, 900 if rank else 1500, capacity=3 if kind is SourceKind.COUNTER else 1)
             for door, rank in enumerate(self.plot.doors[number], 1)
         )
-        definition = Point(point, self.names[number], "shop", "host", 60.0, 24.0, "", "", _HOME, ElapsedHours(HOLD_HOURS))
+        definition = Point(
+            point, self.names[number], "shop", "host", 60.0, 24.0, "", "", _HOME, ElapsedHours(HOLD_HOURS)
+        )
         source = Source(self.sources[number], kind, (BankModule(1, compartments),))
         now = self.clock.now
         outcomes = self.hub.submit(
@@ -244,7 +244,7 @@ class World:
             case Kind.BANK_KILLED:
                 self._without_power(machine, fault.lasts_ms)
             case Kind.BANK_KILLED_IN_STEP:
-                machine.fuse.set(fault.amount)
+                (machine.fuse.set_for_work if fault.amount % 4 else machine.fuse.set)(1 + fault.amount // 4)
             case Kind.DOOR_JAMMED | Kind.DOOR_BLOCKED:
                 self._stick(fault, machine, door)
             case Kind.CLOCK_OFF | Kind.CLOCK_JUMPS:
@@ -281,10 +281,11 @@ class World:
         original = self.machines[fault.source]
         if not isinstance(original.book, MemoryBook):
             return
-        steel = Steelwork(original.source, original.steel.doors, self.clock, ground=Ground(), staffed=original.steel.staffed)
+        steel = Steelwork(
+            original.source, original.steel.doors, self.clock, ground=Ground(), staffed=original.steel.staffed
+        )
         clone = self._controller(fault.source, steel, copy.deepcopy(original.book))
         self.clones.append(clone)
-        self.forked.add(original.source)
         clone.start()
         self.clock.after(fault.lasts_ms, clone.lose_power)
 
