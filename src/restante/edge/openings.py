@@ -28,6 +28,7 @@ DEADLINE_MS: Final = 10_000
 SILENT_MS: Final = 60_000
 DOUBT_MS: Final = 10_000
 AJAR_MS: Final = screens.LINGER_MS
+_UNDER_WAY: Final = frozenset({Stage.PULSED, Stage.DOUBTFUL})
 _UNSEEN_YET: Final = frozenset({Stage.DOUBTFUL, Stage.INTERRUPTED})
 
 
@@ -36,7 +37,8 @@ def begin(draft: Draft, door: int, task: Putting | Taking) -> None:
 
     A door that is being dealt with is not begun again: what lies behind it is settled first.
     """
-    if door in draft.state.openings:
+    under_way = draft.state.openings.get(door)
+    if under_way is not None and under_way.stage is not Stage.INTERRUPTED:
         draft.show(screens.shut_for_next(door))
         return
     intent = draft.record(facts.IntentRecorded(door, task.grant, action_of(task)))
@@ -127,7 +129,7 @@ def _after_interruption(draft: Draft, opening: Opening) -> None:
 def is_busy(draft: Draft) -> bool:
     """Whether a person must deal with an open door first; one left open for long no longer keeps others waiting."""
     return any(
-        opening.stage is not Stage.OPEN or draft.now_ms - opening.since_ms < AJAR_MS
+        opening.stage in _UNDER_WAY or (opening.stage is Stage.OPEN and draft.now_ms - opening.since_ms < AJAR_MS)
         for opening in draft.state.openings.values()
     )
 
