@@ -88,7 +88,7 @@ class Rig:
         self.book = MemoryBook(SOURCE)
         self.board = steel.board_of(doors)
         self.monotonic_ms = 1_000
-        self.wall = START
+        self.wall = self.hub_time = START
         self.boot = 0
         self.epoch = epoch
         self.generation = 0
@@ -132,11 +132,11 @@ class Rig:
     def open_session(self, **more: Any) -> None:
         """The hub says welcome."""
         key = seal.to_text(SOURCE_KEY)
-        self.feed(SessionOpened(self.wall, self.epoch, key, MANIFEST_KEY, **more))
+        self.feed(SessionOpened(self.hub_time, self.epoch, key, MANIFEST_KEY, **more))
 
     def manifest(self) -> Manifest:
         """The manifest of the present grants."""
-        return Manifest(SOURCE, 1, self.generation, self.wall, self.epoch, CHEAP, self.listed, dict(self.grants))
+        return Manifest(SOURCE, 1, self.generation, self.hub_time, self.epoch, CHEAP, self.listed, dict(self.grants))
 
     def send(self, *revoked: str, **grants: Grant) -> None:
         """The hub sends a manifest with these grants more and those revoked."""
@@ -165,6 +165,7 @@ class Rig:
         """Let time pass; nobody is told."""
         self.monotonic_ms += duration_ms
         self.wall += timedelta(milliseconds=duration_ms)
+        self.hub_time += timedelta(milliseconds=duration_ms)
         self.board, _ = steel.step(self.board, steel.Tick(), self.monotonic_ms)
 
     def tick(self, **passed: float) -> None:

@@ -12,7 +12,7 @@ from restante.edge.boards.steel import Deed, Knobs
 from restante.edge.inputs import Choice, ForkTold, ManifestCame, Outward, SessionEnded, Unlock
 from restante.edge.state import Putting
 from restante.wire.manifest import sign
-from tests.edge.rig import COURIER, KEY, Rig, collect, deposit, recall, service
+from tests.edge.rig import COURIER, KEY, Rig, collect, deposit, parcel, recall, service
 
 PARCELS = st.integers(1, 4)
 DOORS = st.integers(1, 3)
@@ -32,6 +32,7 @@ class Bank(RuleBasedStateMachine):
         self.rig = Rig(doors=3)
         self.rig.before_outward = self.watch
         self.granted: set[str] = set()
+        self.times = 0
         self.old = [self.rig.manifest()]
         self.rig.open_session()
         self.rig.send(service=service())
@@ -138,6 +139,30 @@ class Bank(RuleBasedStateMachine):
         before = len(self.rig.pulses)
         self.rig.wake()
         assert len(self.rig.pulses) == before
+
+    @rule(number=PARCELS, choice=st.none() | st.sampled_from(Choice))
+    def deliver(self, number: int, choice: Choice | None) -> None:
+        """A courier brings a parcel that is not there yet, and perhaps decides otherwise at the door."""
+        if any(stay.parcel == parcel(number) for stay in self.rig.agent.state.stays.values()):
+            return
+        self.times += 1
+        names = {f"d{number}.{self.times}": deposit(number, holder=HOLDERS[number])}
+        self.granted |= names.keys()
+        self.rig.send(**names)
+        self.grant(number, "c")
+        self.open_round()
+        self.rig.scan(number)
+        if choice is not None:
+            self.rig.choose(choice)
+        for door in tuple(self.rig.agent.state.openings):
+            self.finish(door)
+
+    @rule(number=PARCELS)
+    def fetch(self, number: int) -> None:
+        """Somebody takes a parcel out."""
+        self.enter(number)
+        for door in tuple(self.rig.agent.state.openings):
+            self.finish(door)
 
     @rule(fork=st.booleans())
     def line(self, fork: bool) -> None:

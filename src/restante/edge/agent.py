@@ -152,7 +152,7 @@ def _doors(draft: Draft, given: DoorsSeen | OpeningEnded) -> None:
         openings.ended(draft, given.door, given.verdict)
         return
     for door, before, now in doors.look(draft, given.readings):
-        openings.moved(draft, door, before, now)
+        openings.moved(draft, door, before=before, now=now)
     doors.clear_doubt(draft, given.readings)
 
 

@@ -91,7 +91,7 @@ async def run_source(config: SourceConfig, *, stop: asyncio.Event | None = None)
     book = _book(config, source)
     board, live = _board(config)
     try:
-        running = _prepared(config, book, board, identity)
+        running = _prepared(config, book, board=board, identity=identity)
         for _ in range(AGREEING_SAMPLES):  # or the first parcel of the day would find no door that is known to be shut
             await running.look()
         await _work(running, LoopbackServer(running, live), config=config, stop=stop)
@@ -101,7 +101,7 @@ async def run_source(config: SourceConfig, *, stop: asyncio.Event | None = None)
         book.close()
 
 
-def _prepared(config: SourceConfig, book: Book, board: LockBoard | None, identity: Identity | None) -> Running:
+def _prepared(config: SourceConfig, book: Book, *, board: LockBoard | None, identity: Identity | None) -> Running:
     agent = KeptAgent(book, kind=config.kind)
 
     def where() -> tuple[str, ssl.SSLContext | None]:

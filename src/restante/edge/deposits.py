@@ -88,7 +88,7 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> NextDoor:
             if doors.item_behind(draft.state, opening.door) is Item.NO:
                 draft.show(rounds.screen(draft.state, Line.word("kiosk.deposit.nothing_inside", door=opening.door)))
             else:
-                _put_in(draft, opening.door, task, evidence)
+                _put_in(draft, opening.door, task, evidence=evidence)
             return None
         case After.NEXT_DOOR:
             return without_door(draft, task, opening.door)
@@ -124,7 +124,7 @@ def _to_a_door(draft: Draft, task: Putting, *, reason: str) -> NextDoor:
     return chosen.door, msgspec.structs.replace(task, larger=chosen.size > parts(asked)[0], shared=False)
 
 
-def _put_in(draft: Draft, door: int, task: Putting, evidence: Evidence) -> None:
+def _put_in(draft: Draft, door: int, task: Putting, *, evidence: Evidence) -> None:
     compartment = doors.compartments(draft.state).get(door)
     taken = compartment.room_class if compartment is not None else task.wanted
     seq = draft.record(

@@ -41,14 +41,14 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> None:
         draft.show(screens.still_inside(opening.door))
         return
     for key in task.stays:
-        _taken_out(draft, key, task, evidence)
+        _taken_out(draft, key, task, evidence=evidence)
     if task.by is By.COURIER:
         draft.show(rounds.screen(draft.state))
     else:
         draft.show(screens.more_waiting() if _is_more_waiting(draft.state, task) else screens.taken())
 
 
-def _taken_out(draft: Draft, key: StayKey, task: Taking, evidence: Evidence) -> None:
+def _taken_out(draft: Draft, key: StayKey, task: Taking, *, evidence: Evidence) -> None:
     state = draft.state
     stay = state.stays.get(str(key))
     if stay is None:
