@@ -127,8 +127,10 @@ class Worker:
             await asyncio.sleep(self._rhythm.reconcile_seconds)
 
     async def _until_woken(self) -> None:
+        # Not ``wait_for``, which in Python 3.11 loses a cancellation that meets the end of the wait.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), self._rhythm.poll_seconds)
+            async with asyncio.timeout(self._rhythm.poll_seconds):
+                await self._woken.wait()
 
     async def _patiently(self, doing: Awaitable[Done]) -> Done | None:
         """What comes of it; None after a fault, and a moment to let the world recover."""
