@@ -40,11 +40,11 @@ from restante.store.vault import Vault
 T = TypeVar("T")
 
 SETTINGS: Final = Settings(
-    kdf_n=2, max_batch=64, queue_limit=10_000, contact_lost_seconds=7_200, longest_hold_hours=240, promise_hours=60
+    kdf_n=2, max_batch=64, queue_limit=10_000, contact_lost_seconds=14_400, longest_hold_hours=240, promise_hours=60
 )
-TICK_MS: Final = 60 * MINUTE_MS
-WORK_MS: Final = 10 * MINUTE_MS
-HOUSE_MS: Final = 60 * MINUTE_MS
+TICK_MS: Final = 120 * MINUTE_MS
+WORK_MS: Final = 15 * MINUTE_MS
+HOUSE_MS: Final = 180 * MINUTE_MS
 LEASE_S: Final = 300.0
 _SOON_MS: Final = 200
 _COST: Final = KdfCost(n=SETTINGS.kdf_n)

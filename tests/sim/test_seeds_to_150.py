@@ -1,0 +1,17 @@
+"""Half of the stories of every test run: custody is never lost, whatever befalls the network."""
+
+import pytest
+
+from restante.sim.faults import Kind
+from restante.sim.invariants import FINAL
+from tests.sim.seeds import tell
+
+
+@pytest.mark.slow
+def test_custody_is_never_lost_in_150_stories() -> None:
+    """Given links, power, hub, worker, doors and clocks failing by seed, when all heals, then ground and books agree."""
+    asked = tell(range(1, 151))
+    assert all(asked[rule] >= 150 for rule in FINAL), "every rule was asked in every story"
+    assert not [kind.name for kind in Kind if not asked[kind.name.lower().replace("_", "-")]], "every fault came up"
+    for rule in ("1:", "2: no intent", "5:", "10:"):
+        assert sum(times for name, times in asked.items() if name.startswith(rule)) > 1_000, rule

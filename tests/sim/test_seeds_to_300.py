@@ -1,0 +1,11 @@
+"""The other half of the stories of every test run."""
+
+import pytest
+
+from tests.sim.seeds import tell
+
+
+@pytest.mark.slow
+def test_custody_is_never_lost_in_150_more_stories() -> None:
+    """Given links, power, hub, worker, doors and clocks failing by seed, when all heals, then ground and books agree."""
+    tell(range(151, 301))
