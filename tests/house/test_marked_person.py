@@ -55,7 +55,7 @@ class Bank:
         return StayKey(source, 1, self._seq)
 
 
-async def announce(api: Api, point: str, reference: str, emails: list[str]) -> ParcelId:
+async def announce(api: Api, point: str, reference: str, *, emails: list[str]) -> ParcelId:
     """Announce a parcel for the marked person, as their carrier."""
     person = {"name": NAME, "emails": emails, "phone": PHONE, "street_address": STREET, "language": "en"}
     body = {"reference": reference, "dimensions": DIMENSIONS, "point": point, "recipient": person}
@@ -68,8 +68,8 @@ async def a_day(api: Api, worker: Worker, sink: Sink) -> None:
     """One parcel told of after a bounce and collected, one that nobody can be told of, one under a used reference."""
     point = await api.point()
     bank = Bank(api, PointId(point))
-    told = await announce(api, point, REFERENCE, [BOUNCING, MAIL])
-    lost = await announce(api, point, REFERENCE + "-B", [LOST])
+    told = await announce(api, point, REFERENCE, emails=[BOUNCING, MAIL])
+    lost = await announce(api, point, REFERENCE + "-B", emails=[LOST])
     again = {"reference": REFERENCE, "dimensions": DIMENSIONS, "weight_grams": 7, "point": point}
     assert (await api.ask("POST", "/parcels", again, by="swift")).status_code == 409
     await worker.drain()

@@ -219,7 +219,7 @@ async def test_a_sender_gets_the_code_for_a_drop_off_and_its_way_on_is_promised(
     assert town.codes()[0] is not None
     stay = await town.deposit(parcel, here, by=By.SENDER)
     await town.drain()
-    await town.withdraw(parcel, here, stay, By.COURIER)
+    await town.withdraw(parcel, here, stay, by=By.COURIER)
     await town.drain()
     onward = stage_of(await town.parcel(parcel))
     assert isinstance(onward, Promised)

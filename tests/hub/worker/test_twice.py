@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
 
 from restante.core import commands as cmd
 from restante.core.bank import PointStatus
-from restante.core.events import RecallOrdered
-from restante.core.ids import Lane
+from restante.core.events import NoticeKind, RecallOrdered
+from restante.core.ids import Lane, ParcelId, PointId
 from restante.core.parcel import Deposited, Direction, Held, Recalled, stage_of
-from restante.core.reactions import OrderRecall
+from restante.core.reactions import IssueCode, OrderRecall, RefreshManifest, SendNotice, StopClocks
 from restante.core.stay import By, RecallReason
+from restante.core.timers import TimerKind
 from restante.hub.engine import Engine
-from restante.store.ledger import Ledger, TaskRow
+from restante.store.ledger import Ledger, StoreDown, TaskRow, TimerRow
 from tests.hub.worker.town import HOUR, Town, soon
 
 
@@ -72,7 +73,7 @@ async def test_a_recall_repeated_late_does_not_recall_the_next_stay(town: Town) 
     await town.drain()
     assert isinstance(stage_of(await town.parcel(parcel)), Recalled)
     recall = next(one for one in await town.ledger.history(parcel) if isinstance(one.event, RecallOrdered))
-    await town.withdraw(parcel, point, stay, By.COURIER)
+    await town.withdraw(parcel, point, stay, by=By.COURIER)
     await town.reserve(parcel, point)
     await town.deposit(parcel, point)
     lapse = recall.command.split(".")
@@ -120,6 +121,71 @@ async def test_mail_that_cannot_go_out_goes_out_later_and_a_person_hears_of_it(t
     assert len(town.subjects()) == 1
 
 
+class Broken:
+    """A ledger that a mistake or a fault sits in: reads fail, and what was done cannot be finished."""
+
+    def __init__(self, ledger: Ledger, wrong: Exception) -> None:
+        self._ledger = ledger
+        self._wrong = wrong
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._ledger, name)
+
+    async def parcels(self, ids: object) -> object:
+        """Fail."""
+        raise self._wrong
+
+    async def finish_tasks(self, done: object) -> None:
+        """Fail."""
+        raise StoreDown
+
+    async def postpone_task(self, task: TaskRow, until: datetime) -> None:
+        """Fail for a fault, and work for a mistake."""
+        if isinstance(self._wrong, StoreDown):
+            raise StoreDown
+        await self._ledger.postpone_task(task, until)
+
+
+@pytest.mark.parametrize("wrong", [StoreDown(), ValueError("aino@people.example")])
+async def test_what_fails_is_tried_again_and_the_log_says_nothing_of_people(
+    town: Town, wrong: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given a store or a program that fails at tasks and timers, then they are done later, and words are not logged."""
+    point = await town.open_point()
+    parcel = await town.announce(point)
+    await town.deposit(parcel, point)
+    whole, town.ledger = town.ledger, Broken(town.ledger, wrong)  # type: ignore[assignment]
+    for row in await whole.claim_tasks(town.now, 10, 60):
+        await town.steps().do_task(row)
+    await town.steps().do_timer(TimerRow(parcel, TimerKind.LAPSE_HOLD, town.now))
+    town.ledger = whole
+    assert "timer-failed" in (said := capsys.readouterr().out)
+    assert "aino" not in said
+    town.now += HOUR
+    await town.drain()
+    assert isinstance(stage_of(await town.parcel(parcel)), Held)
+
+
+async def test_tasks_about_what_is_not_there_come_to_nothing(town: Town) -> None:
+    """Given tasks and timers whose parcel or point is not known, then they are done and nothing happens."""
+    point, nowhere = await town.open_point(), PointId(town.an_id())
+    parcel, steps = await town.announce(point, emails=()), town.steps()
+    unknown = ParcelId(town.an_id())
+    for task in (
+        SendNotice(unknown, NoticeKind.READY, point),
+        SendNotice(parcel, NoticeKind.MOVED, nowhere),
+        IssueCode(unknown, point),
+        StopClocks(nowhere),
+        RefreshManifest(nowhere),
+    ):
+        await steps.do_task(TaskRow(Lane(0), 1, 9, task))
+    for kind in TimerKind:
+        await steps.do_timer(TimerRow(unknown, kind, town.now))
+    await steps.do_timer(TimerRow(parcel, TimerKind.REMIND, town.now))
+    await steps.do_timer(TimerRow(parcel, TimerKind.LAPSE_HOLD, town.now))
+    assert await town.kinds(parcel) == ["parcel-announced", "room-reserved"]
+
+
 async def test_a_full_queue_postpones(town: Town) -> None:
     """Given an engine that is too busy, when tasks come to commands, then they are done once there is room."""
     point = await town.open_point()
@@ -140,7 +206,7 @@ async def test_room_onward_is_asked_for_again_while_there_is_none(town: Town) ->
     parcel = await town.announce(here, direction=Direction.DROP_OFF, destination=there)
     await town.does(cmd.ChangePoint(**town.by(), point=there, status=PointStatus.CLOSED))
     stay = await town.deposit(parcel, here, by=By.SENDER)
-    await town.withdraw(parcel, here, stay, By.COURIER)
+    await town.withdraw(parcel, here, stay, by=By.COURIER)
     await town.drain()
     assert (await town.parcel(parcel)).promise is None
     await town.does(cmd.ChangePoint(**town.by(), point=there, status=PointStatus.OPEN))

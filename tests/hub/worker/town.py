@@ -172,7 +172,7 @@ class Town:
         source, _, _, epoch = self._heads[point]
         return StayKey(source, epoch, seq)
 
-    async def withdraw(self, parcel: ParcelId, point: PointId, stay: StayKey, by: By = By.RECIPIENT) -> None:
+    async def withdraw(self, parcel: ParcelId, point: PointId, stay: StayKey, *, by: By = By.RECIPIENT) -> None:
         """Have a source tell that a parcel was taken out."""
         await self.tell(point, ParcelTakenOut(parcel, stay, "g", 1, by, Evidence.SENSOR))
 
