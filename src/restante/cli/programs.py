@@ -45,7 +45,9 @@ def bank(
     *,
     state: StateFolder,
     board: Annotated[str, Parameter(help="Lock boards: emulated:<doors>, or xor8a:<port>:<boards>.")] = "emulated:8",
-    invitation: Annotated[str, Parameter(help="Where to read the invitation from: a file, or - for input.")] = "",
+    invitation: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Where to read the invitation: a file, or - for input.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Run the program in a locker bank; it enrols by its invitation first and needs none afterwards."""
@@ -55,11 +57,20 @@ def bank(
 def counter(
     *,
     state: StateFolder,
-    invitation: Annotated[str, Parameter(help="Where to read the invitation from: a file, or - for input.")] = "",
+    invitation: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="Where to read the invitation: a file, or - for input.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Run the program on a staffed counter: the same as a bank's, with shelf places in place of doors."""
     _run(_source(kind="counter", board="none", state=state, invitation=_invitation(invitation), json=json))
+
+
+def banks() -> None:
+    """Run the many emulated banks that a list on standard input describes, in one process; for replays."""
+    from restante.sim.radom_banks import run_banks  # noqa: PLC0415
+
+    _run(run_banks(sys.stdin.buffer.read()))
 
 
 def _run(program: Any) -> None:
