@@ -9,7 +9,7 @@ by the fleet's records. ``reconcile`` also notes which sources are alive, and te
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final, assert_never
 
@@ -27,6 +27,7 @@ from restante.hub.engine import Engine
 from restante.hub.fleet import session
 from restante.hub.fleet.authority import Authority, Peer
 from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
+from restante.hub.fleet.gathering import gathered
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
 from restante.hub.fleet.records import Beat, News, Records, Restarted, SessionTaken, SourceRevoked
@@ -263,9 +264,10 @@ class Listener:
                 await self._site.records.told_lost([source], before)
 
     async def follow_ledger(self) -> None:
-        """Refresh what the ledger signals, for ever."""
-        async for signal in self._site.ledger.signals():
-            await self._stir(_concerned(signal))
+        """Refresh what the ledger signals, for ever; what is signalled meanwhile is refreshed together."""
+        async with aclosing(gathered(self._site.ledger.signals())) as signals:
+            async for signal in signals:
+                await self._stir(_concerned(signal))
 
     async def follow_news(self) -> None:
         """Act on what any hub process tells, for ever."""
