@@ -7,6 +7,7 @@ rules read the ledger, the books, the mail that was sent and the ground, and nev
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -232,6 +233,16 @@ def credentials_once(seen: Seen) -> Iterator[str]:
             yield f"{name} acted {count} times"
 
 
+def lists_only_forwards(seen: Seen) -> Iterator[str]:
+    """No list is put in force after a later one: a permission that has ended stays ended."""
+    for source, book in seen.books.items():
+        applied = [entry.data for entry in book if entry.kind == "manifest-applied"]
+        order = [(int(data["hub_epoch"]), int(data["generation"])) for data in applied]
+        for before, after in pairwise(order):
+            if after <= before:
+                yield f"source {source}: put list {after} in force after {before}"
+
+
 def _facts(seen: Seen, kind: str) -> Iterator[Entry]:
     for book in seen.books.values():
         yield from (entry for entry in book if entry.kind == kind)
@@ -241,6 +252,7 @@ FINAL: Final[dict[str, Callable[[Seen], Iterator[str]]]] = {
     "custody is never lost": custody,
     "2: no single-use credential acts twice": credentials_once,
     "4: hub and bank hold the same entries": journals_agree,
+    "10: lists only go forwards": lists_only_forwards,
     "forks are real": forks_are_real,
     "the feed is gapless": feed_is_gapless,
     "versions are in order": versions_in_order,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -91,7 +91,15 @@ def _is_at_rest(world: World) -> bool:
 def judge(world: World) -> dict[str, list[str]]:
     """The breaches of every rule asked at the end, by rule."""
     seen = _seen(world)
-    return {name: list(rule(seen)) for name, rule in FINAL.items()}
+    return {name: _asked(rule, seen) for name, rule in FINAL.items()}
+
+
+def _asked(rule: Callable[[Seen], Iterator[str]], seen: Seen) -> list[str]:
+    """The breaches of one rule; where what is seen makes no sense at all, that is one."""
+    try:
+        return list(rule(seen))
+    except Exception as senseless:  # noqa: BLE001 - as above
+        return [f"what is seen makes no sense: {type(senseless).__name__} ({_where(senseless)})"]
 
 
 def _seen(world: World) -> Seen:
