@@ -105,18 +105,18 @@ def _asked(rule: Callable[[Seen], Iterator[str]], seen: Seen) -> list[str]:
 def _seen(world: World) -> Seen:
     ledger = world.rows
     heads = world.wait(ledger.lane_heads())
-    items = world.folk.items
+    announced = sorted(world.ground.spots)
     journals = {machine.source: _journal(world, machine.book) for machine in world.machines}
     return Seen(
         ground=world.ground,
         heads=heads,
         feeds={lane: _feed(world, lane) for lane in heads},
-        parcels=world.wait(ledger.parcels([item.id for item in items.values()])),
+        parcels=world.wait(ledger.parcels(announced)),
         books={machine.source: entries_of(machine.book) for machine in world.machines},
         journals=journals,
         stays={machine.source: machine.agent.state.stays if machine.agent else {} for machine in world.machines},
         points=dict(zip(world.points, world.sources, strict=True)),
-        told={items[code].id: kinds for code, kinds in world.mail.told.items()},
+        told={name: world.mail.told[code] for name, code in world.codes().items()},
         cloned=frozenset(clone.source for clone in world.clones),
         forked=frozenset(source for source in world.sources if _is_forked(world, source)),
         tasks_left=_tasks_left(world),

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from restante.core.bank import BankModule, Compartment, Point, Source, SourceKind
 from restante.core.commands import InstallSource, ProvisionPoint
-from restante.core.ids import CommandId, Lane, PointId, SourceId, laned_id
+from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId, laned_id
 from restante.core.time import Calendar, ElapsedHours
 from restante.edge.boards.steel import Deed
 from restante.edge.book import create_book
@@ -55,14 +55,20 @@ class World:
     """One story's world."""
 
     def __init__(
-        self, seed: int, loop: asyncio.AbstractEventLoop, *, ledger: Ledger | None = None, books: Path | None = None
+        self,
+        seed: int,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        ledger: Ledger | None = None,
+        books: Path | None = None,
+        plot: Plot | None = None,
     ) -> None:
         self.seed = seed
         self.clock = Clock(START)
         self.story = Story(self.clock)
         self.breaches: list[str] = []
         self.struck: Counter[str] = Counter()
-        self.plot: Plot = draw(Random(f"{seed}/plot"))
+        self.plot = plot or draw(Random(f"{seed}/plot"))
         self.ground = Ground()
         self.watch = Watch(self.breach)
         self.mail = Mailboxes(self.clock)
@@ -88,6 +94,10 @@ class World:
         """The outcome of something asynchronous."""
         return self._loop.run_until_complete(work)
 
+    def codes(self) -> dict[ParcelId, str]:
+        """The parcel codes of all parcels, as the hub keeps them."""
+        return {name: parcel.code for name, parcel in self.wait(self.rows.parcels(sorted(self.ground.spots))).items()}
+
     # --- setting up
 
     def set_up(self) -> None:
@@ -96,12 +106,12 @@ class World:
         self.hub.start()
         for number in range(self.plot.points):
             self._provision(number)
-        rounds = {
+        self.rounds = {
             (carrier, number): self._courier_code(carrier, number)
             for carrier in range(self.plot.carriers)
             for number in range(self.plot.points)
         }
-        stage = Stage(self.points, self.names, self.machines, rounds)
+        stage = Stage(self.points, self.names, self.machines, self.rounds)
         self.folk = Folk(
             self.plot, stage, self.hub, clock=self.clock, story=self.story, doorstep=self.doorstep,
             chance=Random(f"{self.seed}/people"),
@@ -112,7 +122,8 @@ class World:
         self.clock.after(HOUR_MS // 2, self.hub.keep_house)
         self.hub.keep_working()
         self.folk.begin()
-        for fault in faults.plan(Random(f"{self.seed}/faults"), days=self.plot.days, sources=len(self.sources)):
+        planned = faults.plan(Random(f"{self.seed}/faults"), days=self.plot.days, sources=len(self.sources))
+        for fault in planned if self.plot.errands else ():
             self.clock.at(fault.at_ms, partial(self.strike, fault))
 
     def _id(self, number: int) -> PointId:
