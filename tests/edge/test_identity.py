@@ -430,7 +430,7 @@ def test_any_damage_to_a_file_is_named(hub: Hub, bank: Path, name: str, data: st
     assert found.name == good.name
 
 
-@pytest.mark.parametrize("body", [b"", b"nonsense", key_pem(new_key()).encode()[:80]])
+@pytest.mark.parametrize("body", [b"", b"nonsense", key_pem(new_key()).encode()[:80]], ids=["empty", "nonsense", "cut"])
 def test_a_damaged_pending_key_is_named(bank: Path, body: bytes) -> None:
     """Given a pending key that is cut short, then the bank says that it has to be enrolled again."""
     pending_key(bank)
