@@ -7,7 +7,7 @@ from restante.sim.run import explain, run
 
 
 def tell(seeds: Iterable[int]) -> Counter[str]:
-    """Tell these stories; fail with seed, breaches and story of the first that breaches. How often each rule was asked."""
+    """Tell these stories and fail at the first that breaches; how often each rule was asked, and each fault came up."""
     asked = Counter[str]()
     for seed in seeds:
         outcome = run(seed)

@@ -18,19 +18,16 @@ from restante.hub.fleet import session
 from restante.hub.worker.steps import Steps
 from restante.sim import faults
 from restante.sim.plot import draw
-from restante.sim.run import run
 from restante.sim.rows import RowLedger
-from restante.wire import manifest
+from restante.sim.run import run
+from restante.wire import journal, manifest
 
 SEEDS = range(1, 31)
 
 
 def breaches(word: str) -> bool:
     """Whether one of a few seeds breaches a rule, in words that hold `word`."""
-    for seed in SEEDS:
-        if any(word in violation for violation in run(seed).violations):
-            return True
-    return False
+    return any(word in violation for seed in SEEDS for violation in run(seed).violations)
 
 
 @pytest.fixture
@@ -57,9 +54,10 @@ def test_an_agent_that_tells_the_lock_first_is_caught(plant: Callable[..., None]
 def test_an_agent_that_actuates_twice_is_caught(plant: Callable[..., None]) -> None:
     """2: a door that is unlocked again after a start acts twice on one intent."""
 
-    def again(real: Any, self: KeptAgent, given: Any, now: Any) -> Any:
+    def again(real: Any, self: KeptAgent, *fed: Any) -> Any:
+        given, now = fed
         before = dict(self.state.openings)
-        done = real(self, given, now)
+        done = real(self, *fed)
         if type(given).__name__ == "Woke":
             return (*done, *(Unlock(door, now.monotonic_ms + 10_000) for door in before))
         return done
@@ -118,9 +116,9 @@ def test_a_clock_that_runs_while_it_stands_is_caught(monkeypatch: pytest.MonkeyP
 def test_a_worker_that_crosses_off_what_it_did_not_do_is_caught(plant: Callable[..., None]) -> None:
     """Notices: a promise to tell somebody is kept."""
 
-    async def shrugs(real: Any, self: Steps, message: Any, cause: Any) -> None:
-        if message.kind.value != "receipt":
-            await real(self, message, cause)
+    async def shrugs(real: Any, self: Steps, *asked: Any) -> None:
+        if asked[0].kind.value != "receipt":
+            await real(self, *asked)
 
     plant(Steps, "_tell", shrugs)
     assert breaches("was promised and never sent")
@@ -150,13 +148,13 @@ def test_a_code_that_opens_at_any_door_is_caught(monkeypatch: pytest.MonkeyPatch
 def test_a_fork_that_is_not_told_is_caught(plant: Callable[..., None]) -> None:
     """Forks: two disks of one source are not believed by turns."""
     plant(session, "fork_of", lambda real, hello, head: None)
-    plant(session.journal, "check_batch", lambda real, head, entries, **more: _believing(real, head, entries, **more))
+    plant(journal, "check_batch", _believing)
     assert any(run(seed).violations for seed in range(1, 101) if _is_cloned(seed))
 
 
 def _believing(real: Any, head: Any, entries: Any, **more: Any) -> Any:
     found = real(head, entries, **more)
-    return session.journal.Accepted((), head) if isinstance(found, session.journal.Fork) else found
+    return journal.Accepted((), head) if isinstance(found, journal.Fork) else found
 
 
 def _is_cloned(seed: int) -> bool:

@@ -9,7 +9,7 @@ from tests.sim.seeds import tell
 
 @pytest.mark.slow
 def test_custody_is_never_lost_in_150_stories() -> None:
-    """Given links, power, hub, worker, doors and clocks failing by seed, when all heals, then ground and books agree."""
+    """Given links, power, hub, doors and clocks that fail by seed, when all heals, then ground and books agree."""
     asked = tell(range(1, 151))
     assert all(asked[rule] >= 150 for rule in FINAL), "every rule was asked in every story"
     assert not [kind.name for kind in Kind if not asked[kind.name.lower().replace("_", "-")]], "every fault came up"

@@ -7,5 +7,5 @@ from tests.sim.seeds import tell
 
 @pytest.mark.slow
 def test_custody_is_never_lost_in_150_more_stories() -> None:
-    """Given links, power, hub, worker, doors and clocks failing by seed, when all heals, then ground and books agree."""
+    """Given links, power, hub, doors and clocks that fail by seed, when all heals, then ground and books agree."""
     tell(range(151, 301))

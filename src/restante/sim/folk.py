@@ -24,7 +24,7 @@ from restante.core.commands import (
     ReserveRoom,
 )
 from restante.core.events import NoticeKind
-from restante.core.ids import CommandId, ContactId, OrgId, ParcelId, PointId, laned_id, lane_of
+from restante.core.ids import CommandId, ContactId, OrgId, ParcelId, PointId, lane_of, laned_id
 from restante.core.parcel import Direction, Parcel, WithCourier, current_stay, stage_of
 from restante.core.refusals import Refusal
 from restante.core.reservation import Firmness, Window

@@ -5,7 +5,6 @@ committed is all that is left. Nothing here decides anything; it hands inputs to
 come, and awaits that code to its end, so that between two moments of the story nothing is half done except by a fault.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from random import Random
 from typing import Any, Final, TypeVar

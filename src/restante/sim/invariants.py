@@ -6,7 +6,6 @@ rules read the ledger, the books, the mail that was sent and the ground, and nev
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
 from itertools import pairwise
 from typing import Final
 

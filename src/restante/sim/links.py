@@ -112,8 +112,11 @@ class Link:
     def _break(self) -> None:
         """The frame is lost, and the connection with it: both ends hear of it."""
         self.is_open = False
-        self._clock.after(FAIR_DELAY_MS, lambda: self.hub_hears_end())
-        self._clock.after(FAIR_DELAY_MS, lambda: self.source_hears_end())
+        self._clock.after(FAIR_DELAY_MS, self._both_hear)
+
+    def _both_hear(self) -> None:
+        self.hub_hears_end()
+        self.source_hears_end()
 
     def _is_late(self, kind: str) -> bool:
         return self._weather.has(Kind.MANIFESTS_LATE) and kind.startswith("manifest")

@@ -51,7 +51,7 @@ class Round(msgspec.Struct, frozen=True):
 
 
 class Plot(msgspec.Struct, frozen=True):
-    """All errands and rounds of a story; ``doors`` are the ranks behind each bank's doors, the last point is staffed."""
+    """All errands and rounds of a story; ``doors`` are the ranks behind each point's doors, the last one is staffed."""
 
     days: int
     lanes: int

@@ -80,7 +80,7 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     goal = len(parse_seeds(seeds)) if seeds else None
     with path.open("ab") as kept, _bar(console) as bar:
-        shown = bar.add_task("seeds", total=goal, completed=0)
+        shown = bar.add_task("seeds", total=goal, completed=0, figures="")
         for outcome in outcomes(todo, deadline=deadline, processes=processes or os.cpu_count() or 1):
             kept.write(msgspec.json.encode(outcome) + b"\n")
             kept.flush()
@@ -130,8 +130,8 @@ def read_account(path: Path) -> Account:
 
 def parse_seeds(text: str) -> range:
     """``7-90`` as the seeds from 7 to 90, ``7`` as that one. Raises ``ValueError`` for anything else."""
-    first, _, last = text.partition("-")
-    return range(int(first), int(last or first) + 1)
+    first, dash, last = text.partition("-")
+    return range(int(first), int(last if dash else first) + 1)
 
 
 def _bar(console: Console) -> Progress:

@@ -5,6 +5,7 @@ door tells both. A counter has shelf places and no doors; they stand open all th
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from restante.core.ids import ParcelId, SourceId
 from restante.edge.boards import steel
@@ -108,8 +109,7 @@ class Steelwork:
         for effect in effects:
             match effect:
                 case SendPulse():
-                    answer = self._pulse(door)
-                    self._clock.after(_ANSWER_MS, lambda: go_on(Answered(answer)))
+                    self._clock.after(_ANSWER_MS, partial(go_on, Answered(self._pulse(door))))
                 case SampleAt(at_ms):
                     self._clock.at(at_ms, lambda: go_on(Sampled(self.readings().get(door, UNSEEN).door)))
 

@@ -49,7 +49,7 @@ class Watch:
         return self._frames[source][:-1]
 
     def saw_pulse(self, machine: Machine, door: int) -> None:
-        """A lock is told to open: there must be a flushed intent of this start for it, on a grant in force, used once."""
+        """A lock is told to open: a flushed intent of this start must stand for it, on a grant in force, used once."""
         self.asked["1: no actuation without a flushed intent"] += 1
         intent = next((entry for entry in newest_first(machine.book) if _is_intent(entry, door)), None)
         if intent is None:

@@ -1,4 +1,4 @@
-"""A whole network in virtual time: hub, controllers, links, doors and people, set up from a seed and told what befalls it.
+"""A whole network in virtual time: hub, controllers, links, doors and people, set up from a seed, and what befalls it.
 
 The code that runs here is the product's own, step by step; this file only puts it together. Everything drawn by chance
 comes from generators that the seed alone decides, one for each part of the world, so that a fault more or less does not
@@ -31,12 +31,12 @@ from restante.sim import faults
 from restante.sim.clock import HOUR_MS, SECOND_MS, Clock, Story
 from restante.sim.cupboard import FragileRows, MemoryAttempts, MemoryVault
 from restante.sim.faults import Fault, Kind
+from restante.sim.folk import Folk, Stage
 from restante.sim.ground import Ground
 from restante.sim.hubside import SETTINGS, HubSide, Stores, WorkerKilled, keys_from
 from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
-from restante.sim.folk import Folk, Stage
 from restante.sim.plot import Plot, draw
 from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
@@ -68,7 +68,7 @@ class World:
         self.story = Story(self.clock)
         self.breaches: list[str] = []
         self.struck: Counter[str] = Counter()
-        self.plot = plot or draw(Random(f"{seed}/plot"))
+        self.plot = plot or draw(chance_of(seed, "plot"))
         self.ground = Ground()
         self.watch = Watch(self.breach)
         self.mail = Mailboxes(self.clock)
@@ -83,7 +83,7 @@ class World:
         self._books = books
         self.hub = self._hub()
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
-        self.doorstep = Doorstep(self.ground, Random(f"{seed}/visits"), breach=self.breach, tell=self.story.tell)
+        self.doorstep = Doorstep(self.ground, chance_of(seed, "visits"), breach=self.breach, tell=self.story.tell)
 
     def breach(self, what: str) -> None:
         """Something happened that must never happen."""
@@ -114,7 +114,7 @@ class World:
         stage = Stage(self.points, self.names, self.machines, self.rounds)
         self.folk = Folk(
             self.plot, stage, self.hub, clock=self.clock, story=self.story, doorstep=self.doorstep,
-            chance=Random(f"{self.seed}/people"),
+            chance=chance_of(self.seed, "people"),
         )  # fmt: skip
         self.mail.on_letter = self.folk.reads
         for number, machine in enumerate(self.machines):
@@ -122,16 +122,16 @@ class World:
         self.clock.after(HOUR_MS // 2, self.hub.keep_house)
         self.hub.keep_working()
         self.folk.begin()
-        planned = faults.plan(Random(f"{self.seed}/faults"), days=self.plot.days, sources=len(self.sources))
+        planned = faults.plan(chance_of(self.seed, "faults"), days=self.plot.days, sources=len(self.sources))
         for fault in planned if self.plot.errands else ():
             self.clock.at(fault.at_ms, partial(self.strike, fault))
 
     def _id(self, number: int) -> PointId:
-        chance = Random(f"{self.seed}/id/{number}")
+        chance = chance_of(self.seed, f"id/{number}")
         return PointId(laned_id(START, chance.randbytes(8), Lane(number % self.plot.lanes)))
 
     def _hub(self) -> HubSide:
-        chance = Random(f"{self.seed}/hub")
+        chance = chance_of(self.seed, "hub")
         shelf = MemoryShelf(self.rows, SETTINGS)
         stores = Stores(self.rows, MemoryVault(), MemoryAttempts(), shelf, keys_from(chance))
         return HubSide(stores, self.mail, self.clock, story=self.story, chance=chance, run=self.wait)
@@ -149,7 +149,7 @@ class World:
     def _controller(self, number: int, steel: Steelwork, book: Keeps) -> Machine:
         machine = Machine(
             steel, book, self.clock, kind=self._kind(number), story=self.story,
-            chance=Random(f"{self.seed}/machine/{number}/{len(self.clones)}"), dial=partial(self._dial, number),
+            chance=chance_of(self.seed, f"machine/{number}/{len(self.clones)}"), dial=partial(self._dial, number),
         )  # fmt: skip
         steel.on_pulse = partial(self.watch.saw_pulse, machine)
         return machine
@@ -165,7 +165,7 @@ class World:
         source, weather = self.sources[number], self.weather[number]
         if weather.has(Kind.LINK_CUT):
             return None
-        link = Link(self.clock, Random(f"{self.seed}/link/{source}/{self.clock.now_ms}"), weather, story=self.story)
+        link = Link(self.clock, chance_of(self.seed, f"link/{source}/{self.clock.now_ms}"), weather, story=self.story)
         link.on_down = partial(self.watch.saw_frame, source)
         if not self.hub.dial(link):
             return None
@@ -193,7 +193,7 @@ class World:
         assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
 
     def _courier_code(self, carrier: int, number: int) -> str:
-        code = f"{Random(f'{self.seed}/courier/{carrier}/{number}').randrange(10**8):08}"
+        code = f"{chance_of(self.seed, f'courier/{carrier}/{number}').randrange(10**8):08}"
         verifier = verifier_of(code, self.hub.stores.keys, source=self.sources[number], epoch=1, settings=SETTINGS)
         credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", 1, verifier)
         assert self.wait(self.rows.put_credential(credential))
@@ -312,3 +312,8 @@ class World:
             for door in () if machine.steel.staffed else range(1, machine.steel.doors + 1):
                 machine.steel.touch(door, Deed.MEND)
         self._start_hub()
+
+
+def chance_of(seed: int, part: str) -> Random:
+    """The chance of one part of a world: one more fault elsewhere does not change what it draws."""
+    return Random(f"{seed}/{part}")  # noqa: S311 - stories are told again, secrets are not
