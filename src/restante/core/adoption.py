@@ -2,7 +2,9 @@
 
 Theory of operation. A source is the sole author of its doors, so what it says is taken down; but it may be broken or
 forged, so nothing it says can touch another source's stays or room, name rows that were not loaded, or make a rule fail
-later on. Whatever a fact says about a stay is asked of that stay alone, so facts of different sources commute.
+later on. Whatever a fact says about a stay is asked of that stay alone, so facts of different sources commute, and so
+do those of one source's epochs: the end of an old log may come when its successor has long been heard. Only a
+compartment is one and the same in all epochs, so of its condition the latest epoch that told has the word.
 """
 
 from typing import Final, assert_never
@@ -19,7 +21,7 @@ from restante.core.refusals import Refusal
 from restante.core.reservation import Room
 from restante.core.stay import By, Stay
 from restante.core.surprises import changed_surprises, deposited, opened_case, words
-from restante.core.world import SourceHead, World, case_key, replace
+from restante.core.world import Reached, SourceHead, World, case_key
 
 MAX_POINT_CASES: Final = 64
 """How many cases may be open about one point; a source that causes more is broken or forged: its journal tells."""
@@ -32,18 +34,19 @@ MAX_CAPACITY: Final = 1000
 
 
 def check_entry(head: SourceHead | None, command: cmd.AdoptFact) -> Refusal | None:
-    """Whether the entry follows from what is adopted; an exact repeat of the newest entry is no refusal."""
+    """Whether the entry follows from what is adopted of its epoch; an exact repeat of the newest one is no refusal."""
     if head is None or head.point != command.point:
         return Refusal("source-unknown", "source", command.source)
     if head.forked_at is not None:
         return Refusal("source-forked", "source", command.source)
-    if command.epoch != head.epoch:
+    reached = head.reached(command.epoch)
+    if reached is None:
         return Refusal("journal-epoch", "log_epoch", str(head.epoch))
-    if command.seq > head.seq + 1:
-        return Refusal("journal-gap", "seq", str(head.seq + 1))
-    if command.seq == head.seq and command.hash != head.hash:
+    if command.seq > reached.seq + 1:
+        return Refusal("journal-gap", "seq", str(reached.seq + 1))
+    if command.seq == reached.seq and command.hash != reached.hash:
         return Refusal("journal-fork", "seq", str(command.seq))
-    if head.seq and command.seq == head.seq + 1 and command.previous_hash != head.hash:
+    if reached.seq and command.seq == reached.seq + 1 and command.previous_hash != reached.hash:
         return Refusal("journal-fork", "previous_hash", str(command.seq))
     return None
 
@@ -54,16 +57,16 @@ def adopt(command: cmd.AdoptFact, world: World) -> Decision:
     if refused := check_entry(head, command):
         return refused
     assert head is not None
-    return [] if command.seq <= head.seq else _meaning(command, world)
+    return [] if head.holds(command.epoch, command.seq) else _meaning(command, world)
 
 
 def advance(command: cmd.AdoptFact, world: World) -> bool:
     """Move the head past a newly adopted entry; False when the entry was known already."""
     head = world.sources[command.source]
     assert head is not None
-    if command.seq <= head.seq:
+    if head.holds(command.epoch, command.seq):
         return False
-    world.sources[command.source] = replace(head, seq=command.seq, hash=command.hash, version=head.version + 1)
+    world.sources[command.source] = head.moved(command.epoch, Reached(command.seq, command.hash))
     return True
 
 
@@ -174,6 +177,8 @@ def _inherited(command: cmd.AdoptFact, inherited: fact.StayInherited, world: Wor
 def _condition(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: World) -> list[ev.AnyEvent]:
     if not is_room_class(seen.room_class) or not 0 < seen.capacity <= MAX_CAPACITY:
         return _case(command, ev.CaseKind.FACT_UNKNOWN, world, about=f"{seen.condition} door {seen.door}")
+    if command.epoch < _room(command, world).told_in.get(str(seen.door), 1):
+        return []
     named = dict.fromkeys(seen.stays[: fact.MAX_STAYS_NAMED])
     here = [found for name, key in named if (found := _stay_behind(command, _parcel(world, name), key, door=seen.door))]
     clocks = [
@@ -182,7 +187,14 @@ def _condition(command: cmd.AdoptFact, seen: fact.ConditionSeen, world: World) -
     counted = sum(stay.room_class == seen.room_class for _, stay in here) + _strays_behind(command, seen, world)
     taken = max(0, counted - _room(command, world).beside.get(str(seen.door), 0))
     changed = ev.ConditionChanged(
-        command.point, command.source, seen.door, seen.room_class, seen.capacity, seen.condition, taken
+        command.point,
+        command.source,
+        seen.door,
+        seen.room_class,
+        seen.capacity,
+        seen.condition,
+        taken,
+        epoch=command.epoch,
     )
     return [changed, *clocks]
 

@@ -5,7 +5,7 @@ from typing import assert_never
 import msgspec
 
 from restante.core.bank import BankModule, Point, PointStatus, RoomClass, Source
-from restante.core.events import NoticeKind
+from restante.core.events import CaseKind, NoticeKind
 from restante.core.facts import AnyFact, named_parcels
 from restante.core.ids import (
     CaseId,
@@ -215,6 +215,18 @@ class SettlePointCase(Command, frozen=True, tag="settle-point-case"):
     how: str
 
 
+class OpenPointCase(Command, frozen=True, tag="open-point-case"):
+    """Open a case about a point that no fact opens. ``about`` names its subject, ``told`` says what was found there.
+
+    Refusals: ``case-open`` while one of this kind about this subject is, ``too-many-cases``, ``point-unknown``.
+    """
+
+    point: PointId
+    what: CaseKind
+    about: str
+    told: str = ""
+
+
 class ProvisionPoint(Command, frozen=True, tag="provision-point"):
     """Take a point into the network; what stands there is installed afterwards.
 
@@ -249,6 +261,7 @@ class AddModule(Command, frozen=True, tag="add-module"):
 class AdoptFact(Command, frozen=True, tag="adopt-fact"):
     """Record one journal entry. Refusals: ``journal-gap``, ``journal-fork``, ``journal-epoch``, ``source-forked``.
 
+    An entry of an earlier epoch follows what was adopted of that epoch, and leaves later ones as they are.
     ``at`` is the wall time the source gave, as ``time.believed`` takes it; ``entry`` is the canonical entry as it came.
     """
 
@@ -304,7 +317,7 @@ ParcelCommand = (
     | RecordNotice
     | SettleCase
 )
-SourceCommand = AdoptFact | NoteContact | ReportFork | StartEpoch | SettlePointCase
+SourceCommand = AdoptFact | NoteContact | ReportFork | StartEpoch | SettlePointCase | OpenPointCase
 PointCommand = ProvisionPoint | ChangePoint | InstallSource | AddModule
 AnyCommand = ParcelCommand | PointCommand | SourceCommand
 
@@ -320,7 +333,7 @@ def keys_of(command: AnyCommand) -> Keys:
             )
         case NoteContact() | ReportFork() | StartEpoch():
             return Keys(rooms=frozenset((command.point,)), sources=frozenset((command.source,)))
-        case SettlePointCase():
+        case SettlePointCase() | OpenPointCase():
             return Keys(rooms=frozenset((command.point,)))
         case ProvisionPoint():
             return Keys(rooms=frozenset((command.definition.id,)), points=frozenset((command.definition.id,)))
@@ -364,7 +377,7 @@ def home_lane(command: AnyCommand) -> Lane:
             return lane_of(command.definition.id)
         case ChangePoint() | InstallSource() | AddModule():
             return lane_of(command.point)
-        case AdoptFact() | NoteContact() | ReportFork() | StartEpoch() | SettlePointCase():
+        case AdoptFact() | NoteContact() | ReportFork() | StartEpoch() | SettlePointCase() | OpenPointCase():
             return lane_of(command.point)
         case _:
             return lane_of(command.parcel)

@@ -12,7 +12,7 @@ def decide(command: cmd.AnyCommand, world: World) -> Decision:
     match command:
         case cmd.AdoptFact():
             return adopt(command, world)
-        case cmd.NoteContact() | cmd.ReportFork() | cmd.StartEpoch() | cmd.SettlePointCase():
+        case cmd.NoteContact() | cmd.ReportFork() | cmd.StartEpoch() | cmd.SettlePointCase() | cmd.OpenPointCase():
             return decide_source(command, world)
         case cmd.ProvisionPoint() | cmd.ChangePoint() | cmd.InstallSource() | cmd.AddModule():
             return decide_point(command, world)

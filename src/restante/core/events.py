@@ -58,6 +58,8 @@ class CaseKind(StrEnum):
     FACT_UNKNOWN = "fact-unknown"
     OUTCOME_UNKNOWN = "outcome-unknown"
     FORKED = "forked"
+    JOURNAL_BROKEN = "journal-broken"
+    ENTRIES_SET_ASIDE = "entries-set-aside"
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="kind"):
@@ -257,7 +259,7 @@ class ModuleAdded(PointEvent, frozen=True, tag="module-added"):
 
 
 class ConditionChanged(PointEvent, frozen=True, tag="condition-changed"):
-    """A compartment went out of order or came back, holding ``stays`` parcels."""
+    """A compartment went out of order or came back, holding ``stays`` parcels; ``epoch`` is the log that told of it."""
 
     source: SourceId
     door: int
@@ -265,6 +267,7 @@ class ConditionChanged(PointEvent, frozen=True, tag="condition-changed"):
     capacity: int
     condition: Condition
     stays: int
+    epoch: int = 1
 
 
 class ContactLost(PointEvent, frozen=True, tag="contact-lost"):

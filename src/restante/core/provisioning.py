@@ -6,11 +6,13 @@ from typing import assert_never
 
 from restante.core import commands as cmd
 from restante.core import events as ev
+from restante.core.adoption import MAX_POINT_CASES
 from restante.core.bank import BankModule, Point, PointStatus
 from restante.core.custody import Decision
 from restante.core.ids import CaseId, derived_id, lane_of
 from restante.core.refusals import Refusal
 from restante.core.reservation import Room
+from restante.core.surprises import words
 from restante.core.world import World, case_key
 
 
@@ -63,11 +65,13 @@ def _clash(modules: Iterable[BankModule]) -> str:
 
 
 def decide_source(
-    command: cmd.NoteContact | cmd.ReportFork | cmd.StartEpoch | cmd.SettlePointCase, world: World
+    command: cmd.NoteContact | cmd.ReportFork | cmd.StartEpoch | cmd.SettlePointCase | cmd.OpenPointCase, world: World
 ) -> Decision:
-    """Decide one command about a source's session, or about a case that its facts opened."""
+    """Decide one command about a source's session, or about a case of its point."""
     if isinstance(command, cmd.SettlePointCase):
         return _settle(command, world)
+    if isinstance(command, cmd.OpenPointCase):
+        return _open(command, world)
     head, room = world.sources[command.source], world.rooms[command.point]
     if head is None or head.point != command.point or room is None:
         return Refusal("source-unknown", "source", command.source)
@@ -96,6 +100,21 @@ def _fork_settled(command: cmd.StartEpoch, room: Room) -> Iterable[ev.AnyEvent]:
     case = room.cases.get(case_key(ev.CaseKind.FORKED, command.source))
     if case is not None:
         yield ev.PointCaseSettled(command.point, case, ev.CaseKind.FORKED, "a new epoch began")
+
+
+def _open(command: cmd.OpenPointCase, world: World) -> Decision:
+    room = world.rooms[command.point]
+    if room is None:
+        return Refusal("point-unknown", "point", command.point)
+    about = words(command.about)
+    key = case_key(command.what, about)
+    if any(other == key or other.startswith(f"{key}: ") for other in room.cases):
+        return Refusal("case-open", "about", about)
+    if len(room.cases) >= MAX_POINT_CASES:
+        return Refusal("too-many-cases", "point", command.point)
+    name = f"case:{command.what}:{command.point}:{about}:{command.at.isoformat()}"
+    detail = f"{about}: {words(command.told)}" if command.told else about
+    return [ev.PointCaseOpened(command.point, CaseId(derived_id(name, lane_of(command.point))), command.what, detail)]
 
 
 def _settle(command: cmd.SettlePointCase, world: World) -> Decision:

@@ -57,10 +57,12 @@ CODES: dict[str, str] = {
     # journals
     "journal-gap": "Entries are missing between the last one known and this one.",
     "journal-fork": "Two different entries claim the same number: a disk was cloned or restored.",
-    "journal-epoch": "The entry belongs to a log epoch that is not the current one.",
+    "journal-epoch": "The entry belongs to a log epoch that was never begun.",
     "journal-broken": "The entry does not follow from the one before it, or its hash is wrong.",
     "source-forked": "The source is forked; nothing is adopted until a person settles it.",
     # cases
+    "case-open": "A case of this kind about this subject is open already.",
+    "too-many-cases": "So many cases are open about this point that no more are opened.",
     "case-unknown": "No open case with this id is known.",
     # documents
     "document-too-large": "The document has more bytes than are read at once.",

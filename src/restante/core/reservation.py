@@ -81,6 +81,7 @@ class Room(msgspec.Struct, frozen=True):
 
     ``beside`` counts, by door, parcels that lie with another one of the same recipient and take up no room of their
     own; ``strays`` are open stays of unannounced parcels, by stay; ``cases`` are the open ones, by kind and subject.
+    ``told_in`` is the latest epoch after the first in which the source told of a compartment's condition, by door.
     """
 
     point: PointId
@@ -97,6 +98,7 @@ class Room(msgspec.Struct, frozen=True):
     beside: dict[str, int] = {}
     strays: dict[str, Stray] = {}
     cases: dict[str, CaseId] = {}
+    told_in: dict[str, int] = {}
 
     def free(self) -> Counter[RoomClass]:
         """Compartments in order and empty, by class."""

@@ -30,8 +30,18 @@ from restante.core.time import Instant
 replace = msgspec.structs.replace
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """How far the log of one epoch has been adopted: its last number, 0 before the first, and that entry's hash."""
+
+    seq: int = 0
+    hash: str = ""
+
+
 class SourceHead(msgspec.Struct, frozen=True):
-    """How far a source's journal has been adopted, and whether it can be trusted to go on."""
+    """How far a source's journal has been adopted, and whether it can be trusted to go on.
+
+    ``past`` tells the same of earlier epochs: what a source wrote in them may be heard of long after they ended.
+    """
 
     source: SourceId
     point: PointId
@@ -40,6 +50,22 @@ class SourceHead(msgspec.Struct, frozen=True):
     hash: str = ""
     forked_at: int | None = None
     version: int = 0
+    past: dict[int, Reached] = {}
+
+    def reached(self, epoch: int) -> Reached | None:
+        """How far the log of this epoch has been adopted; None when it was never begun."""
+        return Reached(self.seq, self.hash) if epoch == self.epoch else self.past.get(epoch)
+
+    def holds(self, epoch: int, seq: int) -> bool:
+        """Whether the entry of this number is adopted."""
+        reached = self.reached(epoch)
+        return reached is not None and seq <= reached.seq
+
+    def moved(self, epoch: int, to: Reached) -> "SourceHead":
+        """The head after an entry of this epoch was adopted."""
+        if epoch == self.epoch:
+            return replace(self, seq=to.seq, hash=to.hash, version=self.version + 1)
+        return replace(self, past={**self.past, epoch: to}, version=self.version + 1)
 
 
 class World(msgspec.Struct):
@@ -217,7 +243,8 @@ def _apply_to_point(world: World, event: ev.AnyPointEvent, at: Instant) -> None:
             world.sources[source] = replace(_source(world, source), forked_at=seq)
         case ev.EpochStarted(source=source, epoch=epoch):
             head = _source(world, source)
-            world.sources[source] = replace(head, epoch=epoch, seq=0, hash="", forked_at=None)
+            past = {**head.past, head.epoch: Reached(head.seq, head.hash)}
+            world.sources[source] = replace(head, epoch=epoch, seq=0, hash="", forked_at=None, past=past)
         case ev.StrayDeposited(stay=stay):
             stray = Stray(event.parcel_named, event.door, event.room_class, event.by, event.shared)
             world.rooms[event.point] = with_stray(_room(world, event.point), stay, stray)
@@ -235,6 +262,8 @@ def _apply_to_point(world: World, event: ev.AnyPointEvent, at: Instant) -> None:
 
 
 def _with_condition(room: Room, event: ev.ConditionChanged) -> Room:
+    if event.epoch > 1:
+        room = replace(room, told_in={**room.told_in, str(event.door): event.epoch})
     if event.condition is Condition.IN_ORDER:
         return with_condition(room, event.door, broken=None)
     broken = Faulty(event.room_class, event.capacity, event.stays, event.condition)

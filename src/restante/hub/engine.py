@@ -137,7 +137,7 @@ class Draft:
         if not isinstance(command, AdoptFact):
             return False
         head = self.world.sources[command.source]
-        return head is not None and command.seq <= head.seq
+        return head is not None and head.holds(command.epoch, command.seq)
 
     def _record(self, command: AnyCommand, event: ev.AnyEvent) -> tuple[int, int]:
         if isinstance(event, ev.ParcelEvent):
