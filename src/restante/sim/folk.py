@@ -194,11 +194,11 @@ class Folk:
     def _load(self, each: Round) -> None:
         """Two hours before a round the van is loaded with what the hub has promised room to there."""
         load = []
-        for item in self.items.values():
-            if item.errand.carrier != each.carrier or item.on_van:
-                continue
-            parcel = self._parcel(item)
-            if parcel is None or self._doorstep.ground.spots[item.id] is not Hands.CARRIER:
+        in_hand = [item for item in self.items.values() if self._may_load(item, each)]
+        known = self._hub.parcels([item.id for item in in_hand]) if self._hub.process is not None and in_hand else {}
+        for item in in_hand:
+            parcel = known.get(item.id)
+            if parcel is None:
                 continue
             if parcel.promise is not None and parcel.promise.point == self._stage.points[each.point]:
                 item.on_van = True
@@ -206,6 +206,10 @@ class Folk:
             elif isinstance(stage_of(parcel), WithCourier) and parcel.promise is None and parcel.destination is None:
                 self._release(item)
         self._clock.at(each.at_ms, partial(self._arrive, each, load))
+
+    def _may_load(self, item: Item, each: Round) -> bool:
+        in_hand = self._doorstep.ground.spots[item.id] is Hands.CARRIER
+        return in_hand and item.errand.carrier == each.carrier and not item.on_van
 
     def _release(self, item: Item) -> None:
         """What came back from a bank and is promised nowhere goes home with its carrier."""
