@@ -75,6 +75,17 @@ def check(*, json: Json = False) -> None:
         tell("The ledger agrees with itself.")
 
 
+@app.command
+def restored() -> None:
+    """Say that the database was put back from a backup, before a hub starts on it: sources take its manifests again.
+
+    Manifests are ordered by the hub's epoch first; a later one leads, whatever was issued after the backup was made.
+    """
+    with database(os.environ) as dsn:
+        epoch = asyncio.run(_later_epoch(dsn))
+    tell(f"Epoch {epoch} of this hub has begun. Start the hub: restante hub")
+
+
 @contextmanager
 def database(environ: Mapping[str, str]) -> Iterator[str]:
     """The address of the database that the settings name, running for as long as this lasts. Faults: ``resolve``'s."""
@@ -121,3 +132,15 @@ async def _findings(dsn: str) -> list[Any]:
 
     async with open_ledger(dsn) as ledger:
         return list(await check_ledger(ledger))
+
+
+async def _later_epoch(dsn: str) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from restante.hub.fleet.shelf import PostgresShelf  # noqa: PLC0415
+    from restante.hub.settings import read_settings  # noqa: PLC0415
+    from restante.store.postgres import open_ledger  # noqa: PLC0415
+    from restante.store.tables import open_tables  # noqa: PLC0415
+
+    async with open_ledger(dsn) as ledger, open_tables(dsn, name="restante db") as tables:
+        return await PostgresShelf(tables, ledger, read_settings()).begin_hub_epoch(datetime.now(UTC))

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from restante.edge.bank import SourceConfig
     from restante.hub.programs import Spine
 
+STOP_SECONDS = 5.0
+
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Tell in one line of JSON when it is ready.")]
+Invited = Annotated[
+    str, Parameter(allow_leading_hyphen=True, help="Where to read the invitation: a file, or - for input.")
+]
 StateFolder = Annotated[Path, Parameter(name="--state", help="Folder for its key, its book and its certificate.")]
 
 
@@ -45,9 +50,7 @@ def bank(
     *,
     state: StateFolder,
     board: Annotated[str, Parameter(help="Lock boards: emulated:<doors>, or xor8a:<port>:<boards>.")] = "emulated:8",
-    invitation: Annotated[
-        str, Parameter(allow_leading_hyphen=True, help="Where to read the invitation: a file, or - for input.")
-    ] = "",
+    invitation: Invited = "",
     json: Json = False,
 ) -> None:
     """Run the program in a locker bank; it enrols by its invitation first and needs none afterwards."""
@@ -57,9 +60,7 @@ def bank(
 def counter(
     *,
     state: StateFolder,
-    invitation: Annotated[
-        str, Parameter(allow_leading_hyphen=True, help="Where to read the invitation: a file, or - for input.")
-    ] = "",
+    invitation: Invited = "",
     json: Json = False,
 ) -> None:
     """Run the program on a staffed counter: the same as a bank's, with shelf places in place of doors."""
@@ -99,6 +100,13 @@ async def _worker(*, json: bool) -> None:
         await _told_to_stop()
 
 
+def _log_to_stderr() -> None:
+    """What the hub's parts log goes where its other words go; standard output is for whoever started it."""
+    import structlog  # noqa: PLC0415
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 @asynccontextmanager
 async def _spine() -> AsyncIterator["Spine"]:
     """The database running and up to date, and what both programs share."""
@@ -108,6 +116,7 @@ async def _spine() -> AsyncIterator["Spine"]:
     from restante.sim.demo.pace import read_clock  # noqa: PLC0415
     from restante.store.migrate import migrate_at  # noqa: PLC0415
 
+    _log_to_stderr()
     settings, clock = read_settings(os.environ), read_clock(os.environ)
     with database(os.environ) as dsn:
         migrate_at(dsn)
@@ -128,7 +137,11 @@ async def _source(*, kind: str, board: str, state: Path, invitation: str, json: 
     stop.set()
     announced.cancel()
     told.cancel()
-    await running
+    _, late = await asyncio.wait({running}, timeout=STOP_SECONDS)
+    if late:  # it waits for a hub that does not answer, and has nothing under way
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 def _config(environ: Mapping[str, str], state: Path, **given: Any) -> "SourceConfig":

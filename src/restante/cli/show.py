@@ -1,9 +1,10 @@
 """`restante demo`, `bench` and `prove`: the network at play, measured, and proven."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -12,8 +13,6 @@ from restante.cli.ending import REFUSED, Stop, say
 
 if TYPE_CHECKING:
     from restante.sim.demo.run import Wish
-
-Positive = Annotated[int, Parameter(help="How many.")]
 
 
 def demo(
@@ -83,11 +82,39 @@ def _wish(
     return Wish(folder.absolute(), plan, chosen, seed=seed, banks=banks, counters=counters, svg=svg)
 
 
-def bench() -> None:
-    """Measure durable custody transitions per second beside the best plain SQL on the same machine."""
-    raise Stop("bench-absent", rule="The benchmarks are run with: make bench")
+def bench(
+    part: Annotated[Literal["all", "custody", "http"], Parameter(help="Which benchmark.")] = "all",
+    *options: Annotated[str, Parameter(allow_leading_hyphen=True, help="What the benchmark takes besides.")],
+) -> None:
+    """Measure durable custody transitions per second beside the best plain SQL on the same machine.
+
+    It runs from the source tree, where the benchmarks are. The exit code is 1 if a floor is missed.
+    """
+    root = Path(__file__).parents[3]
+    if not (root / "benchmarks" / "custody.py").exists():
+        raise Stop("benchmarks-absent", rule="The benchmarks come with the source tree: clone it, then make bench.")
+    parts = ("custody", "http") if part == "all" else (part,)
+    command = [sys.executable, "-m"]
+    failed = [one for one in parts if subprocess.run([*command, f"benchmarks.{one}", *options], cwd=root).returncode]  # noqa: PLW1510, S603 -- every part is run, and told of below
+    if failed:
+        raise Stop(
+            "floor-missed", field=", ".join(failed), rule="A benchmark has failed; it says above what it missed."
+        )
 
 
-def prove() -> None:
-    """Run one long proof."""
-    raise Stop("prove-absent", rule="Proofs are run with: make prove")
+def prove(
+    part: Annotated[Literal["sim"], Parameter(help="What to prove.")] = "sim",
+    *,
+    minutes: Annotated[float | None, Parameter(help="For how long; a minute if nothing is said.")] = None,
+    seeds: Annotated[str | None, Parameter(help="Which seeds, as 1-300.")] = None,
+    processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said.")] = None,
+) -> None:
+    """Run the simulation seed after seed; the account is kept by commit, and a proof that was stopped goes on."""
+    from restante.sim.prove import main, parse_seeds  # noqa: PLC0415
+
+    assert part == "sim", "cyclopts lets no other part through"
+    try:
+        parse_seeds(seeds or "1")
+    except ValueError:
+        raise Stop("seeds-malformed", field="--seeds", rule="Seeds are a number or a span, as 7 or 1-300.") from None
+    sys.exit(main(minutes=minutes, seeds=seeds, processes=processes))

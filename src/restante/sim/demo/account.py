@@ -178,15 +178,11 @@ async def compare_parcels(
     for parcel, item in ground.items.items():
         trails = {name: told.trails.get(parcel, ()) for name, told in tellers.items()}
         if len(set(trails.values())) > 1:
-            wrong.append(
-                f"{item.code} ({item.role.value}): " + "; ".join(f"{who} {how}" for who, how in trails.items())
-            )
+            wrong.append(_disagreement(item, trails))
         stage = STAGE_NAMES[type(stage_of(rows[ParcelId(parcel)]))] if ParcelId(parcel) in rows else "unknown"
         stages = {"ledger": stage, "API": tellers["API"].stages.get(parcel, "unknown"), "people": item.ended}
         if len(set(stages.values())) > 1:
-            wrong.append(
-                f"{item.code} ({item.role.value}): " + ", ".join(f"{who}: {how}" for who, how in stages.items())
-            )
+            wrong.append(_disagreement(item, stages))
     strangers = tellers["machines"].trails.keys() - ground.items.keys()
     wrong += [f"the machines tell of a parcel {parcel} that nobody has seen" for parcel in strangers]
 
@@ -218,9 +214,8 @@ async def draw_up(ledger: PostgresLedger, evidence: Evidence) -> Account:
     books = read_books(spots, verdict)
     await compare_journals(ledger, books, spots, verdict)
     machines, people = told_by_books(books, verdict), told_by_people(ground)
-    await compare_parcels(
-        ledger, ground, {"API": evidence.hub, "machines": machines, "people": people}, wrong=verdict.wrong
-    )
+    tellers = {"API": evidence.hub, "machines": machines, "people": people}
+    await compare_parcels(ledger, ground, tellers, wrong=verdict.wrong)
     verdict.wrong += [f"ledger: {one.what} {one.key} {one.detail}" for one in await check(ledger)]
     return Account(
         parcels=len(ground.items),

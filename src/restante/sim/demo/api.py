@@ -12,7 +12,7 @@ TRIES: Final = 8
 _TIMEOUT_S: Final = 40.0
 
 
-class Declined(Exception):
+class Declined(Fault):
     """The hub said no to a request; ``code`` is the refusal's."""
 
     def __init__(self, problem: dict[str, Any]) -> None:

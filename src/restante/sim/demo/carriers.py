@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -19,6 +20,7 @@ SPARE: Final = timedelta(hours=3)
 """How long a courier's code must still last for a round to be begun with it."""
 
 LOADED_S: Final = 6.0
+SETTLED_S: Final = 0.4
 AGAIN_S: Final = 1.5
 IDLE_S: Final = 0.25
 RELEASE_TRIES: Final = 400
@@ -37,6 +39,7 @@ class Carrier:
         self._spots = {spot.point: spot for spot in spots}
         self._codes: dict[str, tuple[str, Instant]] = {}
         self._again_s: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
         self._releasing: set[asyncio.Task[None]] = set()
         self.kept_away: set[str] = set()
         self.refused = 0
@@ -162,14 +165,14 @@ class Carrier:
     async def _round(self, spot: Spot) -> None:
         code = await self.code_for(spot)
         if not code:
-            self._again_s[spot.point] = time.monotonic() + AGAIN_S
+            self._later(spot)
             return
         async with spot.turn:
             visit = Visit(self._ground, spot)
             if not await visit.open_round(code):
-                self._codes.pop(spot.point, None)
-                self._again_s[spot.point] = time.monotonic() + AGAIN_S
+                self._later(spot)
                 return
+            self._failures.pop(spot.point, None)
             for item in self.due_at(spot)[:MOST_A_ROUND]:
                 if not await visit.deposit(item):
                     self._again_s[item.id] = time.monotonic() + AGAIN_S
@@ -177,9 +180,16 @@ class Carrier:
             taken = await visit.take_back(lambda door: self._due_behind(spot, door))
             await visit.close_round()
         if before and not taken:
-            self._again_s[spot.point] = time.monotonic() + AGAIN_S
+            self._later(spot)
         for item in taken:
             self._took_back(item, spot)
+
+    def _later(self, spot: Spot) -> None:
+        """Come back to a point later; with a new code if the old one opened nothing twice."""
+        self._again_s[spot.point] = time.monotonic() + AGAIN_S
+        self._failures[spot.point] += 1
+        if self._failures[spot.point] >= 2:
+            self.forget_code(spot)
 
     def _took_back(self, item: Item, spot: Spot) -> None:
         """A parcel is on the van: it goes on to its next point, or out of the network."""
@@ -202,6 +212,7 @@ class Carrier:
             self._codes[spot.point] = code, _instant(made["expires_at"])
             with suppress(LoopbackClosed):  # the line may break just now; the screen will say that the code is wrong
                 await spot.person.until(lambda status: (status.generation or 0) > before, seconds=LOADED_S)
+            await asyncio.sleep(SETTLED_S)
         return code
 
     def forget_code(self, spot: Spot) -> None:

@@ -37,11 +37,12 @@ _METRES_PER_DEGREE: Final = 111_195
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a day shall be: ``parcels`` None never ends; hours are the demo's."""
+    """What a day shall be; hours are the demo's. Without ``parcels`` it never ends, and begins with ``at_first``."""
 
     parcels: int | None = None
     announce_hours: float = 8.0
-    parcels_an_hour: float = 160.0
+    parcels_an_hour: float = 6.0
+    at_first: int = 60
     cut_hours: float = 14.0
     cut_after_share: float = 0.5
     cuts: bool = True
@@ -113,7 +114,8 @@ class Day:
             while True:
                 for role in roles(100, chance):
                     await self._announce_one(role)
-                    await self._hours(chance.expovariate(plan.parcels_an_hour))
+                    if self._number > plan.at_first:
+                        await self._hours(chance.expovariate(plan.parcels_an_hour))
         for role in roles(plan.parcels, chance):
             await self._announce_one(role)
             await self._hours(plan.announce_hours / plan.parcels)

@@ -21,7 +21,7 @@ from restante.sim.demo.show import Show
 from restante.sim.demo.watching import Watcher
 from restante.store.postgres import open_ledger
 
-LIVING_PACE: Final = 240.0
+LIVING_PACE: Final = 480.0
 BOUNDED_PACE: Final = 1440.0
 DRAIN_S: Final = 120.0
 LONGEST_S: Final = 1_800.0

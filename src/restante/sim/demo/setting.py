@@ -96,10 +96,8 @@ async def set_up(folder: Path, *, pace: float, banks: int, counters: int, show: 
             stack.push_async_callback(spot.person.leave)
         ground, carriers = Ground(), dict[str, Carrier]()
         for org, name in CARRIERS.items():
-            key = await admit(api, org, name)
-            carriers[org] = Carrier(
-                org, await stack.enter_async_context(Api(told["api"], key)), ground, spots=spots, clock=clock
-            )
+            calls = await stack.enter_async_context(Api(told["api"], await admit(api, org, name)))
+            carriers[org] = Carrier(org, calls, ground, spots=spots, clock=clock)
         show.step("carriers", of=steps)
         links = {
             "API": f"{told['api']}/v1/openapi.json  (key in {told['key_file']})",

@@ -26,7 +26,7 @@ CARRIERS: Final[Mapping[str, str]] = {
 }
 """The demo's carriers by the id of their organisation; all invented."""
 
-HOLD_HOURS: Final = 24
+HOLD_HOURS: Final = 48
 STAGGER_S: Final = 0.15
 
 Step = Callable[[str], None]

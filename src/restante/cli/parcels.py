@@ -1,0 +1,110 @@
+"""`restante parcel`: announce a parcel, show it, follow it, by the public API."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich import print as tell
+from rich.markup import escape
+
+from restante.cli.calling import Calls, Hub, KeyFile, calling
+from restante.cli.ending import say
+
+app = App(name="parcel", help="Announce, show and follow parcels.")
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+Named = Annotated[str, Parameter(help="The parcel's code as on its label, or its id.")]
+
+
+@app.command
+def announce(
+    reference: Annotated[str, Parameter(help="Your own name for it; the same one again is the same parcel.")],
+    *,
+    point: Annotated[
+        str | None, Parameter(help="Id of the point where it is to wait; room is promised at once.")
+    ] = None,
+    size: Annotated[str, Parameter(help="The size class that it needs.")] = "M",
+    weight_grams: int = 0,
+    email: Annotated[str, Parameter(help="Where its recipient is told.")] = "",
+    name: str = "Recipient",
+    language: str = "",
+    drop_off: Annotated[bool, Parameter(negative="", help="The person sends it, and is told the code.")] = False,
+    json: Json = False,
+    api: Hub = "",
+    key_file: KeyFile = None,
+) -> None:
+    """Announce a parcel, with the key of a carrier or retailer."""
+    import msgspec  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "reference": reference,
+        "direction": "drop-off" if drop_off else "delivery",
+        "size": size,
+        "weight_grams": weight_grams,
+        "recipient": {"name": name, "emails": [email] if email else [], "language": language},
+    }
+    if point is not None:
+        given["point"] = point
+    with calling(api, key_file) as hub:
+        made = hub.post("/parcels", msgspec.json.encode(given))
+    if json:
+        say(made)
+        return
+    tell(f"Parcel {_shown(made['code'])}, size {made['size']}. Its id: {made['parcel']}")
+    if promise := made.get("promise"):
+        tell(f"Room is promised until {_when(promise['until'])}.")
+    if problem := made.get("problem"):
+        tell(f"No room is promised: {escape(problem['title'])}")
+        tell(
+            *(f"  {near['name']}, {near['distance_m']} m: {near['id']}" for near in problem.get("nearest", [])),
+            sep="\n",
+        )
+    for warning in made.get("warnings", []):
+        tell(f"Mind {warning['field']}: {escape(warning['detail'])}")
+
+
+@app.command
+def show(parcel: Named, *, json: Json = False, api: Hub = "", key_file: KeyFile = None) -> None:
+    """Show where a parcel is and what is to happen next."""
+    with calling(api, key_file) as hub:
+        found = _find(hub, parcel)
+    if json:
+        say(found)
+        return
+    tell(f"Parcel {_shown(found['code'])} of {found['org']}: {found['stage']}; {found['actor']} acts next.")
+    if promise := found.get("promise"):
+        tell(f"Room is promised at {promise['point']} until {_when(promise['until'])}.")
+    if stay := found.get("stay"):
+        tell(f"It lies at {stay['point']} since {_when(stay['deposited_at'])}.")
+        if hold := stay.get("hold"):
+            tell(f"Held until {_when(hold['ends_at'])}" + (", and its clock stands." if hold.get("paused_at") else "."))
+    for case in found.get("cases", []):
+        tell(f"A case is open: {case}")
+
+
+@app.command
+def track(parcel: Named, *, json: Json = False, api: Hub = "", key_file: KeyFile = None) -> None:
+    """Show everything that happened to a parcel, in order."""
+    with calling(api, key_file) as hub:
+        found = _find(hub, parcel)
+        events = list(hub.pages(f"/parcels/{found['id']}/events", 10_000))
+    if json:
+        say(events)
+        return
+    for one in events:
+        tell(f"{_when(one['at'])}  {one['event']['kind']:18} {escape(one['by'])}")
+
+
+def _find(hub: Calls, parcel: str) -> dict[str, Any]:
+    """A parcel by its id, which has dashes in it, or else by its code."""
+    if len(parcel) == 36:
+        return hub.get(f"/parcels/{parcel}")
+    return hub.get(f"/parcels/by-code/{parcel.replace(' ', '')}")
+
+
+def _shown(code: str) -> str:
+    return f"{code[:4]} {code[4:]}"
+
+
+def _when(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%a %Y-%m-%d %H:%M:%S}"
