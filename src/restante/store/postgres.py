@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from restante.core.commands import Keys
@@ -16,7 +16,7 @@ from restante.core.reservation import Room
 from restante.core.time import Instant
 from restante.core.timers import TimerKind
 from restante.core.world import SourceHead, World
-from restante.store import bodies, connect, statements, upkeep
+from restante.store import bodies, connect, statements, trips, upkeep
 from restante.store.arrays import plain, texts
 from restante.store.ledger import (
     RECEIPT_DAYS,
@@ -33,13 +33,16 @@ from restante.store.ledger import (
     TaskRow,
     TimerRow,
 )
+from restante.store.trips import Rows
 from restante.store.writers import Writers, faults_named
 from restante.store.writes import Versions, writes
 
-_Rows = list[tuple[Any, ...]]
-
-_BATCH: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/batch.sql").items()}
-_LEDGER: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/ledger.sql").items()}
+_SQL: Final = {
+    name: statement
+    for file in ("sql/batch.sql", "sql/ledger.sql")
+    for name, statement in statements.load("restante.store", file).items()
+}
+_PREPARED: Final = trips.prepared(_SQL)
 _PAGES_KNOWN: Final = 1024
 # How far the clocks of two hubs may differ: a page of the feed is looked for from this long before the last one's end.
 _CLOCK_SLACK: Final = timedelta(days=1)
@@ -62,11 +65,8 @@ class PostgresBatch:
         db = self._db
         try:
             with faults_named(db):
-                statements = [(_BATCH[name], arrays) for name, arrays in writes(changes, self._versions)]
-                async with db.pipeline():
-                    for text, arrays in statements:
-                        await db.execute(text, arrays)
-                    await db.execute(b"COMMIT")
+                written = [(_PREPARED[name], arrays) for name, arrays in writes(changes, self._versions)]
+                await trips.trip(db, [*written, (trips.COMMIT, {})])
         except StoreDown as fault:
             # Whether the server saw the COMMIT before the connection broke cannot be told from here.
             raise OutcomeUnknown from fault
@@ -77,7 +77,7 @@ class PostgresLedger:
 
     def __init__(self, dsn: str, *, writers: int, readers: int) -> None:
         self._dsn = dsn
-        self._writers = Writers(dsn, limit=writers)
+        self._writers = Writers(dsn, limit=writers, statements=_PREPARED.values())
         self._reads = connect.reads_pool(dsn, size=readers)
         self._turn = 0
         self._pages: dict[tuple[Lane, int], Instant] = {}
@@ -110,29 +110,29 @@ class PostgresLedger:
 
     async def lane_heads(self) -> Mapping[Lane, int]:
         """The head of every lane."""
-        return {Lane(lane): head for lane, head in await self._read(_LEDGER["lane_heads"], {})}
+        return {Lane(lane): head for lane, head in await self._read("lane_heads", {})}
 
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
         """Those of these parcels that exist."""
-        rows = await self._read(_BATCH["load_parcels"], _keyed(list(ids)))
+        rows = await self._read("load_parcels", _keyed(list(ids)))
         found = [bodies.PARCEL.decode(body) for _, body in rows]
         return {parcel.id: parcel for parcel in found}
 
     async def rooms(self, ids: Iterable[PointId]) -> Mapping[PointId, Room]:
         """Those of these rooms that exist."""
-        rows = await self._read(_BATCH["load_rooms"], _keyed(list(ids)))
+        rows = await self._read("load_rooms", _keyed(list(ids)))
         found = [bodies.ROOM.decode(body) for _, body in rows]
         return {room.point: room for room in found}
 
     async def source(self, source: SourceId) -> SourceHead | None:
         """How far a source's journal has been adopted."""
-        rows = await self._read(_BATCH["load_sources"], _keyed([source]))
+        rows = await self._read("load_sources", _keyed([source]))
         return bodies.SOURCE.decode(rows[0][1]) if rows else None
 
     async def journal(self, source: SourceId, epoch: int, span: range) -> Sequence[JournalRow]:
         """Adopted entries whose numbers lie in ``span``, in order."""
         given = {"lane": lane_of(source), "source": source, "epoch": epoch, "first": span.start, "end": span.stop}
-        rows = await self._read(_LEDGER["journal"], given)
+        rows = await self._read("journal", given)
         return [JournalRow(source, epoch, seq, hash_, entry) for seq, hash_, entry in rows]
 
     async def feed(self, lane: Lane, after: int, limit: int) -> Sequence[Recorded]:
@@ -144,7 +144,7 @@ class PostgresLedger:
             "limit": limit,
             "since": (since - _CLOCK_SLACK).isoformat() if since else "-infinity",
         }
-        page = [_recorded(lane, row) for row in await self._read(_LEDGER["feed"], given)]
+        page = [_recorded(lane, row) for row in await self._read("feed", given)]
         if page:
             self._remember(page[-1])
         return page
@@ -152,12 +152,12 @@ class PostgresLedger:
     async def history(self, subject: ParcelId | PointId) -> Sequence[Recorded]:
         """Every event about one parcel or point, in order."""
         lane = lane_of(subject)
-        rows = await self._read(_LEDGER["history"], {"lane": lane, "subject": subject})
+        rows = await self._read("history", {"lane": lane, "subject": subject})
         return [_recorded(lane, row) for row in rows]
 
     async def view(self, point: PointId) -> PointView | None:
         """What a point's manifest is made of, in one statement and so in one snapshot."""
-        rows = await self._read(_LEDGER["view"], {"lane": lane_of(point), "point": point})
+        rows = await self._read("view", {"lane": lane_of(point), "point": point})
         if not rows:
             return None
         shown, room, head, promises, stays, credentials = rows[0]
@@ -172,7 +172,7 @@ class PostgresLedger:
 
     async def standing(self, lane: Lane) -> Standing:
         """Every row of custody of a lane, in one statement and so in one snapshot."""
-        ((parcels, rooms, promises, stays, *timers),) = await self._read(_LEDGER["standing"], {"lane": lane})
+        ((parcels, rooms, promises, stays, *timers),) = await self._read("standing", {"lane": lane})
         return Standing(
             tuple(map(bodies.PARCEL.decode, parcels)),
             tuple(map(bodies.ROOM.decode, rooms)),
@@ -202,7 +202,7 @@ class PostgresLedger:
 
     async def postpone_task(self, task: TaskRow, until: Instant) -> None:
         """Give a task back for later."""
-        given = {"lane": task.lane, "seq": task.seq, "ordinal": task.ordinal, "until": until}
+        given: trips.Given = {"lane": task.lane, "seq": task.seq, "ordinal": task.ordinal, "until": until}
         await self._write("postpone_task", given)
 
     async def claim_timers(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TimerRow]:
@@ -213,7 +213,7 @@ class PostgresLedger:
 
     async def points(self) -> Sequence[PointId]:
         """Every point of the network."""
-        return [PointId(point) for (point,) in await self._read(_LEDGER["points"], {})]
+        return [PointId(point) for (point,) in await self._read("points", {})]
 
     async def tell(self, point: PointId) -> None:
         """Signal that the manifest of a point may have to change; see ``signals``."""
@@ -221,7 +221,7 @@ class PostgresLedger:
 
     async def put_credential(self, credential: Credential) -> bool:
         """Store how a code is recognised; False when another live code at the point has the same verifier."""
-        given = {
+        given: trips.Given = {
             "lane": lane_of(credential.point),
             "point": credential.point,
             "subject": credential.subject,
@@ -229,11 +229,11 @@ class PostgresLedger:
             "expires_at": credential.expires_at,
             "body": bodies.encode(credential),
         }
+        told = {"points": credential.point}
         async with self._writers.one() as db:
             with faults_named(db):
                 try:
-                    await db.execute(_LEDGER["put_credential"], given)
-                    await db.execute(_LEDGER["tell"], {"points": credential.point})
+                    await trips.trip(db, [(_PREPARED["put_credential"], given), (_PREPARED["tell"], told)])
                 except psycopg.errors.UniqueViolation:
                     return False
         return True
@@ -257,18 +257,19 @@ class PostgresLedger:
         async with self._writers.one() as db:
             with faults_named(db):
                 await upkeep.make_days(db, now.date())
-                await db.execute(_LEDGER["forget_receipts"], {"before": now - timedelta(days=RECEIPT_DAYS)})
+                forgotten: trips.Given = {"before": now - timedelta(days=RECEIPT_DAYS)}
+                await trips.trip(db, [(_PREPARED["forget_receipts"], forgotten)])
 
-    async def _read(self, text: bytes, given: Mapping[str, object]) -> _Rows:
+    async def _read(self, name: str, given: Mapping[str, object]) -> Rows:
         with faults_named():
             async with self._reads.connection() as db:
-                cursor = await db.execute(text, given, binary=True)
+                cursor = await db.execute(_SQL[name].text.encode(), given, binary=True)
                 return await cursor.fetchall()
 
-    async def _write(self, name: str, given: Mapping[str, object]) -> None:
+    async def _write(self, name: str, given: trips.Given) -> None:
         async with self._writers.one() as db:
             with faults_named(db):
-                await db.execute(_LEDGER[name], given)
+                await trips.trip(db, [(_PREPARED[name], given)])
 
     async def _claim(
         self, name: str, now: Instant, *, limit: int, lease_seconds: float
@@ -283,9 +284,9 @@ class PostgresLedger:
                 for lane in (*lanes[self._turn :], *lanes[: self._turn]):
                     if len(found) >= limit:
                         break
-                    given = {"lane": lane, "now": now, "until": until, "limit": limit - len(found)}
-                    cursor = await db.execute(_LEDGER[name], given, binary=True)
-                    found += [(lane, row) for row in await cursor.fetchall()]
+                    given: trips.Given = {"lane": lane, "now": now, "until": until, "limit": limit - len(found)}
+                    (rows,) = await trips.trip(db, [(_PREPARED[name], given)])
+                    found += [(lane, row) for row in rows]
         return found
 
     def _remember(self, last: Recorded) -> None:
@@ -310,7 +311,7 @@ async def open_ledger(dsn: str, *, writers: int = 4, readers: int = 4) -> AsyncI
 
 async def _loaded(db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, Lane]) -> PostgresBatch:
     """The first trip: lock the lanes, then load; each statement sees what was committed before the locks were had."""
-    wanted: dict[str, Mapping[str, object]] = {"lock_lanes": {"lanes": plain(sorted(keys.lanes()))}}
+    wanted: dict[str, trips.Given] = {"lock_lanes": {"lanes": plain(sorted(keys.lanes()))}}
     named: dict[str, frozenset[Any]] = {
         "load_parcels": keys.parcels,
         "load_rooms": keys.rooms,
@@ -320,16 +321,12 @@ async def _loaded(db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, 
     wanted |= {name: _keyed(sorted(ids)) for name, ids in named.items() if ids}
     if receipts:
         wanted["load_receipts"] = {"lanes": plain(receipts.values()), "commands": texts(receipts)}
-    cursors = dict[str, AsyncCursor[tuple[Any, ...]]]()
-    async with db.pipeline():
-        await db.execute(b"BEGIN")
-        for name, given in wanted.items():
-            cursors[name] = await db.execute(_BATCH[name], given, binary=True)
-    rows = {name: await cursor.fetchall() for name, cursor in cursors.items()}
+    _, *found = await trips.trip(db, [(trips.BEGIN, {}), *((_PREPARED[name], given) for name, given in wanted.items())])
+    rows = dict(zip(wanted, found, strict=True))
     return _batch(db, keys, rows)
 
 
-def _batch(db: AsyncConnection, keys: Keys, rows: Mapping[str, _Rows]) -> PostgresBatch:
+def _batch(db: AsyncConnection, keys: Keys, rows: Mapping[str, Rows]) -> PostgresBatch:
     versions = Versions(heads={Lane(lane): head for lane, head in rows["lock_lanes"]})
     world = World(
         dict.fromkeys(keys.parcels), dict.fromkeys(keys.rooms), dict.fromkeys(keys.sources), dict.fromkeys(keys.points)
@@ -363,5 +360,5 @@ def _recorded(lane: Lane, row: tuple[Any, ...]) -> Recorded:
     return Recorded(lane, seq, at, recorded_at, actor, command, event, version, org, schema)
 
 
-def _keyed(ids: Sequence[str]) -> dict[str, object]:
+def _keyed(ids: Sequence[str]) -> dict[str, str]:
     return {"lanes": plain(map(lane_of, ids)), "ids": plain(ids)}

@@ -1,14 +1,14 @@
 """The engine's connections: a small set, each lent to one batch at a time and given back clean or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
-from restante.store import arrays, connect
+from restante.store import arrays, connect, trips
 from restante.store.ledger import LaneStalled, RowsMoved, RowsRefused, StoreDown
 
 _STALLED = (
@@ -21,10 +21,11 @@ _MOVED = (psycopg.errors.DivisionByZero, psycopg.errors.UniqueViolation)
 
 
 class Writers:
-    """At most ``limit`` connections to the database at ``dsn``, opened when first needed."""
+    """At most ``limit`` connections to the database at ``dsn``, opened when first needed; each keeps ``statements``."""
 
-    def __init__(self, dsn: str, *, limit: int) -> None:
+    def __init__(self, dsn: str, *, limit: int, statements: Iterable[trips.Prepared] = ()) -> None:
         self._dsn = dsn
+        self._statements = tuple(statements)
         self._idle: list[AsyncConnection] = []
         self._free = asyncio.Semaphore(limit)
 
@@ -61,6 +62,9 @@ class Writers:
             await self.close()
             raise StoreDown from error
         arrays.register(db)
+        if self._statements:
+            with faults_named(db):
+                await trips.prepare(db, self._statements)
         return db
 
 
