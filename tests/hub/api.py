@@ -123,9 +123,7 @@ async def an_api(database: str, folder: Path, **changed: Any) -> AsyncIterator[A
         await ledger.upkeep(START)
         engine = Engine(ledger, time.now, max_batch=settings.max_batch, queue_limit=settings.queue_limit)
         authority = open_authority(keys, settings.network, now=START, serial=1)
-        fleet = Fleet(
-            ledger, engine.submit, records, authority, open_keys(keys), settings, "wss://127.0.0.1:8443"
-        )
+        fleet = Fleet(ledger, engine.submit, records, authority, open_keys(keys), settings, "wss://127.0.0.1:8443")
         parts = Parts(database, settings, engine, ledger, vault, fleet, time.now)
         async with open_app(parts) as app:
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -11,14 +11,17 @@ from typing import Any, ClassVar, Final
 import msgspec
 import uvicorn
 from litestar import Litestar, Router, get
+from litestar._openapi.schema_generation import SchemaCreator
+from litestar._openapi.schema_generation.plugins.struct import StructSchemaPlugin
 from litestar.connection import Request
-from litestar.di import NamedDependency, Provide
+from litestar.datastructures import State
+from litestar.di import Provide
 from litestar.dto import AbstractDTO
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, License, SecurityScheme
+from litestar.openapi.spec import Components, License, Schema, SecurityScheme
 from litestar.types import ControllerRouterHandler
 from litestar.typing import FieldDefinition
 
@@ -33,10 +36,12 @@ from restante.hub.callers import (
     OPERATOR_FILE,
     Attempts,
     Authenticated,
+    Call,
     Callers,
     begin_attempt,
     first_operator,
     kept_secret,
+    part,
 )
 from restante.hub.engine import Engine
 from restante.hub.fleet import routes as fleet_routes
@@ -134,16 +139,27 @@ class StrictBody(AbstractDTO[Any]):
         return False
 
 
-@get("/health", opt={OPEN: True}, responses=problems(), tags=["health"], summary="Whether the hub works")
-async def health(ledger: NamedDependency[Ledger], settings: NamedDependency[Settings]) -> Health:
+class ClosedBodies(StructSchemaPlugin):
+    """Says of types that take no unknown fields that they take none."""
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+        """The schema of a struct."""
+        schema = super().to_openapi_schema(field_definition, schema_creator)
+        if field_definition.annotation.__struct_config__.forbid_unknown_fields:
+            schema.additional_properties = False
+        return schema
+
+
+@get("/health", opt={OPEN: True}, security=[{}], responses=problems(), tags=["health"], summary="Whether the hub works")
+async def health(request: Call) -> Health:
     """Open to everybody; 503 while the database does not answer."""
-    await ledger.lane_heads()
-    return Health("ok", __version__, settings.network)
+    await part(request, Feed).check()
+    return Health("ok", __version__, part(request, Settings).network)
 
 
 async def no_nul(request: Request[Any, Any, Any]) -> None:
     """Refuse what the database cannot hold, wherever it stands in the address."""
-    if "\x00" in request.url.path or b"%00" in request.scope["query_string"]:
+    if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
         raise Refused(Refusal("field-malformed", "path", "no text holds the character U+0000"))
 
 
@@ -163,10 +179,8 @@ def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) 
     ]
     return Litestar(
         [Router("/v1", route_handlers=handlers)],
-        dependencies={
-            **{name: Provide(_giving(part), sync_to_thread=False) for name, part in given.items()},
-            "attempt": Provide(begin_attempt),
-        },
+        dependencies={"attempt": Provide(begin_attempt)},
+        state=State({kind.__name__: one for kind, one in given.items()}),
         middleware=[DefineMiddleware(Authenticated, callers=callers)],
         before_request=no_nul,
         dto=StrictBody,
@@ -179,6 +193,7 @@ def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) 
             Exception: on_fault,
         },
         openapi_config=_openapi(),
+        plugins=[ClosedBodies()],
         request_max_body_size=LARGEST_BODY_BYTES,
         logging_config=None,
         debug=False,
@@ -187,8 +202,8 @@ def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) 
 
 def _services(
     parts: Parts, reads: Tables, writes: Tables, *, directory: Directory, callers: Callers
-) -> Mapping[str, Any]:
-    """What routes ask for by name."""
+) -> Mapping[type[Any], Any]:
+    """What routes ask for by type."""
     settings, now = parts.settings, parts.now
     attempts = Attempts(directory, now)
     network = Network(parts.engine, reads, writes, settings=settings, now=now)
@@ -201,16 +216,15 @@ def _services(
 
     checks = Checks(_address, is_point, find_room)
     return {
-        "ledger": parts.ledger,
-        "settings": settings,
-        "attempts": attempts,
-        "callers": callers,
-        "network": network,
-        "desk": Desk(parts.fleet, now),
-        "partners": Partners(writes, callers, now),
-        "feed": Feed(parts.ledger),
-        "intake": Intake(parts.engine, parts.ledger, directory, vault=parts.vault, settings=settings, checks=checks),
-        "journeys": Journeys(
+        Settings: settings,
+        Attempts: attempts,
+        Callers: callers,
+        Network: network,
+        Desk: Desk(parts.fleet, now),
+        Partners: Partners(writes, callers, now),
+        Feed: Feed(parts.ledger),
+        Intake: Intake(parts.engine, parts.ledger, directory, vault=parts.vault, settings=settings, checks=checks),
+        Journeys: Journeys(
             parts.engine,
             parts.ledger,
             reads,
@@ -221,13 +235,6 @@ def _services(
             find_room=find_room,
         ),
     }
-
-
-def _giving(part: Any) -> Callable[[], Any]:
-    def give() -> Any:
-        return part
-
-    return give
 
 
 def _address(text: str) -> str | Refusal:
@@ -241,8 +248,8 @@ def _openapi() -> OpenAPIConfig:
         version=__version__,
         summary="Parcel lockers and staffed pick-up points.",
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        path="/v1",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        openapi_router=Router("/v1/openapi.json", route_handlers=[], opt={OPEN: True}, include_in_schema=False),
+        render_plugins=[JsonRenderPlugin(path="/")],
         use_handler_docstrings=True,
         components=Components(
             security_schemes={"key": SecurityScheme(type="http", scheme="bearer", description="An API key, 'rst_…'.")}
@@ -275,6 +282,7 @@ async def serving(app: Litestar, settings: Settings) -> AsyncIterator[int]:
             lifespan="on",
             http="httptools",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=STOP_S,
             ws="none",
         )

@@ -15,15 +15,13 @@ import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
-from litestar.params import HeaderParameter
+from litestar.params import HeaderParameter, SkipValidation
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from restante.core.ids import CommandId, OrgId
@@ -53,6 +51,10 @@ class Role(StrEnum):
     RETAILER = "retailer"
     HOST = "host"
 
+
+T = TypeVar("T")
+Part: TypeAlias = NamedDependency[SkipValidation[T]]
+"""A part of the hub that a route asks for by name."""
 
 SENDERS: Final = frozenset({Role.OPERATOR, Role.CARRIER, Role.RETAILER})
 """Roles that announce parcels and act on them."""
@@ -177,12 +179,19 @@ class Authenticated:
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Identify the caller of a request to a route that is not open to everybody."""
-        if scope["type"] == ScopeType.HTTP and not scope["route_handler"].opt.get(OPEN):
+        """Identify the caller of a request to a route that is not open to everybody, and check the role.
+
+        Refused with ``api-key-missing``, ``api-key-wrong``, ``role-not-allowed``.
+        """
+        options = scope["route_handler"].opt
+        if scope["type"] == ScopeType.HTTP and not options.get(OPEN):
             shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
             caller = await self._callers.identify(shown.decode("latin-1"))
             if isinstance(caller, Refusal):
                 raise Refused(caller)
+            roles = options.get(ROLES)
+            if roles is not None and caller.role not in roles:
+                raise Refused(Refusal("role-not-allowed", "Authorization"))
             scope["user"] = caller
         await self._app(scope, receive, send)
 
@@ -191,16 +200,17 @@ OPEN: Final = "open_to_everybody"
 """The option of a route that needs no key."""
 
 
-def operator_only(connection: ASGIConnection[Any, Principal, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard: keys of the network's operator only. Refused with ``role-not-allowed``."""
-    if not connection.user.is_operator:
-        raise Refused(Refusal("role-not-allowed", "Authorization"))
+ROLES: Final = "roles"
+"""The option of a route that names the roles whose keys it takes; without it all do."""
+
+OPERATOR_ONLY: Final = {ROLES: frozenset({Role.OPERATOR})}
+SENDERS_ONLY: Final = {ROLES: SENDERS}
 
 
-def senders_only(connection: ASGIConnection[Any, Principal, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard: keys of those who announce parcels. Refused with ``role-not-allowed``."""
-    if connection.user.role not in SENDERS:
-        raise Refused(Refusal("role-not-allowed", "Authorization"))
+def part(call: Request[Any, Any, Any], kind: type[T]) -> T:
+    """The part of the hub of this type. Looked up and not injected, since injection costs a task per part."""
+    found: T = call.app.state[kind.__name__]
+    return found
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -259,11 +269,9 @@ KeyHeader = Annotated[
 ]
 
 
-async def begin_attempt(
-    request: Call, attempts: NamedDependency[Attempts], idempotency_key: KeyHeader = None
-) -> Attempt:
+async def begin_attempt(request: Call, idempotency_key: KeyHeader = None) -> Attempt:
     """The attempt that a request is, for routes that ask for it by name."""
-    return await attempts.begin(request, idempotency_key)
+    return await part(request, Attempts).begin(request, idempotency_key)
 
 
 # --- keys in files

@@ -12,7 +12,7 @@ from restante.hub.problems import Refused
 
 T = TypeVar("T")
 
-LONGEST_CURSOR: Final = 16_384
+LONGEST_CURSOR: Final = 4096
 
 CursorText = Annotated[
     str,

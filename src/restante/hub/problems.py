@@ -221,8 +221,9 @@ _WORDS: Final[Mapping[int, str]] = {
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problem documents that a route may answer with, for its documentation; faults are always among them."""
+    """The problem documents that a route may answer with, for its documentation; 400 and faults always are."""
+    with_body = {415} if 413 in statuses else set[int]()
     return {
         status: ResponseSpec(Problem, description=_WORDS[status], media_type=MEDIA_TYPE, generate_examples=False)
-        for status in sorted({*statuses, 500, 503})
+        for status in sorted({*statuses, *with_body, 400, 500, 503})
     }

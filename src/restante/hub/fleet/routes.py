@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from restante.core.ids import OrgId, PointId, SourceId, is_laned_id
 from restante.core.refusals import Refusal
 from restante.core.time import Instant
-from restante.hub.callers import Call, Part, operator_only, senders_only
+from restante.hub.callers import OPERATOR_ONLY, SENDERS_ONLY, Call, part
 from restante.hub.fleet import service
 from restante.hub.fleet.service import Fleet
 from restante.hub.problems import Refused, or_refused, problems
@@ -64,17 +64,19 @@ class Desk(msgspec.Struct, frozen=True):
         return view.head.source
 
 
-@post("/{point:str}/invitations", guards=[operator_only], responses=_KNOWN, summary="Invite a controller")
-async def invite_controller(desk: Part[Desk], point: FromPath[str]) -> InvitationShown:
+@post("/{point:str}/invitations", opt=OPERATOR_ONLY, responses=_KNOWN, summary="Invite a controller")
+async def invite_controller(request: Call, point: FromPath[str]) -> InvitationShown:
     """An invitation for the machine at this point to enrol with, once; earlier ones stop working."""
+    desk = part(request, Desk)
     source = await desk.source_at(point)
     invited = await service.invite(desk.fleet, source, now=desk.now(), chance=secrets.token_bytes)
     return _shown(source, or_refused(invited))
 
 
-@post("/{point:str}/replacement", guards=[operator_only], responses=problems(401, 403, 404, 409), summary="Replace it")
-async def replace_controller(request: Call, *, desk: Part[Desk], point: FromPath[str]) -> InvitationShown:
+@post("/{point:str}/replacement", opt=OPERATOR_ONLY, responses=problems(401, 403, 404, 409), summary="Replace it")
+async def replace_controller(request: Call, *, point: FromPath[str]) -> InvitationShown:
     """Shut the controller at this point out, begin a new log epoch, and invite the one that takes its place."""
+    desk = part(request, Desk)
     source = await desk.source_at(point)
     invited = await service.replace_controller(
         desk.fleet, source, actor=request.user.actor, now=desk.now(), chance=secrets.token_bytes
@@ -84,20 +86,22 @@ async def replace_controller(request: Call, *, desk: Part[Desk], point: FromPath
 
 @delete(
     "/{point:str}/certificates",
-    guards=[operator_only],
+    opt=OPERATOR_ONLY,
     status_code=200,
     responses=_KNOWN,
     summary="Shut a controller out",
 )
-async def revoke_certificates(desk: Part[Desk], point: FromPath[str]) -> Revoked:
+async def revoke_certificates(request: Call, point: FromPath[str]) -> Revoked:
     """End every certificate, invitation and session of the machine at this point."""
+    desk = part(request, Desk)
     source = await desk.source_at(point)
     return Revoked(source, or_refused(await service.revoke(desk.fleet, source, now=desk.now())))
 
 
-@post("/{point:str}/courier-codes", guards=[senders_only], responses=_KNOWN, summary="A code for couriers")
-async def issue_courier_code(request: Call, *, desk: Part[Desk], point: FromPath[str]) -> CourierCodeShown:
+@post("/{point:str}/courier-codes", opt=SENDERS_ONLY, responses=_KNOWN, summary="A code for couriers")
+async def issue_courier_code(request: Call, *, point: FromPath[str]) -> CourierCodeShown:
     """A code with which the caller's couriers open their rounds at this point, in place of the last one."""
+    desk = part(request, Desk)
     made = or_refused(
         await service.issue_courier_code(
             desk.fleet, PointId(point), OrgId(request.user.org), now=desk.now(), chance=secrets.token_bytes

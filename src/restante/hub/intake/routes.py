@@ -1,12 +1,11 @@
 """Routes that take announcements in, one or up to a thousand at a time."""
 
 from litestar import Response, Router, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from restante.core.refusals import Refusal
-from restante.hub.callers import Attempt, Call, senders_only
+from restante.hub.callers import SENDERS_ONLY, Attempt, Call, Part, part
 from restante.hub.intake.schemas import Announcement, Bulk, BulkAnswer, ParcelAccepted
 from restante.hub.intake.service import Intake, bulk_answer
 from restante.hub.problems import Refused, problems
@@ -16,7 +15,7 @@ LARGEST_BULK_BYTES = 4 * 1024 * 1024
 
 @post(
     "/",
-    guards=[senders_only],
+    opt=SENDERS_ONLY,
     responses={
         **problems(400, 401, 403, 404, 409, 413, 422),
         200: ResponseSpec(ParcelAccepted, description="Announced before, in the same words.", generate_examples=False),
@@ -24,10 +23,10 @@ LARGEST_BULK_BYTES = 4 * 1024 * 1024
     summary="Announce a parcel",
 )
 async def announce_parcel(
-    request: Call, *, intake: NamedDependency[Intake], attempt: NamedDependency[Attempt], data: JSONBody[Announcement]
+    request: Call, *, attempt: Part[Attempt], data: JSONBody[Announcement]
 ) -> Response[ParcelAccepted]:
     """With a point, room is promised at once; if there is none, the parcel is known all the same and is told where."""
-    answer = (await intake.announce([data], request.user, attempt))[0]
+    answer = (await part(request, Intake).announce([data], request.user, attempt))[0]
     if isinstance(answer, Refusal):
         raise Refused(answer)
     return Response(answer, status_code=200 if answer.replayed else 201)
@@ -35,17 +34,15 @@ async def announce_parcel(
 
 @post(
     "/bulk",
-    guards=[senders_only],
+    opt=SENDERS_ONLY,
     status_code=200,
     request_max_body_size=LARGEST_BULK_BYTES,
     responses=problems(400, 401, 403, 413, 422),
     summary="Announce up to 1,000 parcels",
 )
-async def announce_parcels(
-    request: Call, *, intake: NamedDependency[Intake], attempt: NamedDependency[Attempt], data: JSONBody[Bulk]
-) -> BulkAnswer:
+async def announce_parcels(request: Call, *, attempt: Part[Attempt], data: JSONBody[Bulk]) -> BulkAnswer:
     """Each item is answered by itself: one that is refused keeps no other one out."""
-    return bulk_answer(await intake.announce(data.items, request.user, attempt))
+    return bulk_answer(await part(request, Intake).announce(data.items, request.user, attempt))
 
 
 router = Router("/parcels", route_handlers=[announce_parcel, announce_parcels], tags=["parcels"])

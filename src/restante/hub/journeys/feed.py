@@ -76,6 +76,10 @@ class Feed:
         self._ledger = ledger
         self._watch = HeadWatch(ledger)
 
+    async def check(self) -> None:
+        """Ask the database for the lanes once. Fault: ``StoreDown``."""
+        await self._ledger.lane_heads()
+
     def positions(self, cursor: str) -> Positions:
         """The positions a cursor stands for; none is the beginning. Refused with ``cursor-malformed``."""
         return {Lane(lane): seq for lane, seq in read_cursor("feed", cursor, _Cursor).items()} if cursor else {}

@@ -6,13 +6,12 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, delete, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from restante.core.refusals import Refusal
-from restante.hub.callers import Attempt, Call, Callers, senders_only
+from restante.hub.callers import SENDERS_ONLY, Attempt, Call, Callers, Part, part
 from restante.hub.journeys.feed import Feed
 from restante.hub.journeys.schemas import Done, EventPage, FeedPage, Later, ParcelPage, ParcelShown, Recall, RoomWanted
 from restante.hub.journeys.service import Journeys, known_stage
@@ -33,7 +32,6 @@ _STEERS = problems(400, 401, 403, 404, 409, 413, 422)
 async def list_parcels(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
     point: Annotated[
         str | None, QueryParameter(max_length=36, description="Only those promised or lying here.")
     ] = None,
@@ -42,12 +40,15 @@ async def list_parcels(
     limit: Limit = 50,
 ) -> ParcelPage:
     """In the order they were announced in; with a point, those that are promised there or lie there."""
-    return await journeys.page(request.user, point=point, stage=known_stage(stage), cursor=cursor, limit=limit)
+    return await part(request, Journeys).page(
+        request.user, point=point, stage=known_stage(stage), cursor=cursor, limit=limit
+    )
 
 
 @get("/{parcel:str}", responses=_LOOKS, summary="One parcel")
-async def get_parcel(request: Call, *, journeys: NamedDependency[Journeys], parcel: FromPath[str]) -> ParcelShown:
+async def get_parcel(request: Call, *, parcel: FromPath[str]) -> ParcelShown:
     """The parcel's stage and what it means, its promise, and where it lies."""
+    journeys = part(request, Journeys)
     return (await journeys.show([await journeys.own(parcel, request.user)], request.user))[0]
 
 
@@ -55,16 +56,17 @@ async def get_parcel(request: Call, *, journeys: NamedDependency[Journeys], parc
 async def get_by_reference(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
     reference: Annotated[str, QueryParameter(min_length=1, max_length=100)],
 ) -> ParcelShown:
     """The parcel that the caller announced under this reference."""
+    journeys = part(request, Journeys)
     return (await journeys.show([await journeys.by_reference(reference, request.user)], request.user))[0]
 
 
 @get("/by-code/{code:str}", responses=_LOOKS, summary="A parcel by its parcel code")
-async def get_by_code(request: Call, *, journeys: NamedDependency[Journeys], code: FromPath[str]) -> ParcelShown:
+async def get_by_code(request: Call, *, code: FromPath[str]) -> ParcelShown:
     """The parcel whose code people read; spaces, dashes and small letters are understood."""
+    journeys = part(request, Journeys)
     return (await journeys.show([await journeys.by_code(code, request.user)], request.user))[0]
 
 
@@ -72,104 +74,92 @@ async def get_by_code(request: Call, *, journeys: NamedDependency[Journeys], cod
 async def list_events(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
     parcel: FromPath[str],
     cursor: CursorText = "",
     limit: Limit = 50,
 ) -> EventPage:
     """Every event of the parcel, in order."""
+    journeys = part(request, Journeys)
     return await journeys.events(await journeys.check_own(parcel, request.user), cursor=cursor, limit=limit)
 
 
-@post("/{parcel:str}/reservation", guards=[senders_only], status_code=200, responses=_STEERS, summary="Reserve room")
+@post("/{parcel:str}/reservation", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Reserve room")
 async def reserve_room(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     parcel: FromPath[str],
     data: JSONBody[RoomWanted],
 ) -> Done:
     """Have room promised at a point; where there is none, the nearest points that have some are named."""
-    return await journeys.reserve(parcel, data, request.user, attempt=attempt)
+    return await part(request, Journeys).reserve(parcel, data, request.user, attempt=attempt)
 
 
-@delete(
-    "/{parcel:str}/reservation", guards=[senders_only], status_code=200, responses=_STEERS, summary="Give room back"
-)
-async def release_room(
-    request: Call, *, journeys: NamedDependency[Journeys], attempt: NamedDependency[Attempt], parcel: FromPath[str]
-) -> Done:
+@delete("/{parcel:str}/reservation", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Give room back")
+async def release_room(request: Call, *, attempt: Part[Attempt], parcel: FromPath[str]) -> Done:
     """Give promised room back; the parcel stays announced."""
-    return await journeys.give_room_back(parcel, request.user, attempt=attempt)
+    return await part(request, Journeys).give_room_back(parcel, request.user, attempt=attempt)
 
 
-@post("/{parcel:str}/extension", guards=[senders_only], status_code=200, responses=_STEERS, summary="Extend the hold")
+@post("/{parcel:str}/extension", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Extend the hold")
 async def extend_hold(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     parcel: FromPath[str],
     data: JSONBody[Later],
 ) -> Done:
     """Move the end of the hold later, up to the longest hold of the network."""
-    return await journeys.extend(parcel, data.ends_at, request.user, attempt=attempt)
+    return await part(request, Journeys).extend(parcel, data.ends_at, request.user, attempt=attempt)
 
 
-@post("/{parcel:str}/redirection", guards=[senders_only], status_code=200, responses=_STEERS, summary="Redirect")
+@post("/{parcel:str}/redirection", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Redirect")
 async def redirect_parcel(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     parcel: FromPath[str],
     data: JSONBody[RoomWanted],
 ) -> Done:
     """Send the parcel to another point; one that lies in a compartment is recalled from it."""
-    return await journeys.redirect(parcel, data, request.user, attempt=attempt)
+    return await part(request, Journeys).redirect(parcel, data, request.user, attempt=attempt)
 
 
-@post("/{parcel:str}/cancellation", guards=[senders_only], status_code=200, responses=_STEERS, summary="Cancel")
-async def cancel_parcel(
-    request: Call, *, journeys: NamedDependency[Journeys], attempt: NamedDependency[Attempt], parcel: FromPath[str]
-) -> Done:
+@post("/{parcel:str}/cancellation", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Cancel")
+async def cancel_parcel(request: Call, *, attempt: Part[Attempt], parcel: FromPath[str]) -> Done:
     """Call the parcel off before it is put in."""
-    return await journeys.cancel(parcel, request.user, attempt=attempt)
+    return await part(request, Journeys).cancel(parcel, request.user, attempt=attempt)
 
 
-@post("/{parcel:str}/release", guards=[senders_only], status_code=200, responses=_STEERS, summary="Release")
-async def release_parcel(
-    request: Call, *, journeys: NamedDependency[Journeys], attempt: NamedDependency[Attempt], parcel: FromPath[str]
-) -> Done:
+@post("/{parcel:str}/release", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Release")
+async def release_parcel(request: Call, *, attempt: Part[Attempt], parcel: FromPath[str]) -> Done:
     """Let the parcel leave the network: its carrier has it."""
-    return await journeys.release(parcel, request.user, attempt=attempt)
+    return await part(request, Journeys).release(parcel, request.user, attempt=attempt)
 
 
-@post("/{parcel:str}/recall", guards=[senders_only], status_code=200, responses=_STEERS, summary="Recall")
+@post("/{parcel:str}/recall", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Recall")
 async def recall_parcel(
     request: Call,
     *,
-    journeys: NamedDependency[Journeys],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     parcel: FromPath[str],
     data: JSONBody[Recall],
 ) -> Done:
     """Have a courier take the parcel out."""
-    return await journeys.recall(parcel, data.reason, request.user, attempt=attempt)
+    return await part(request, Journeys).recall(parcel, data.reason, request.user, attempt=attempt)
 
 
 @get("/feed", responses=problems(400, 401), tags=["feed"], summary="Events, waiting for them")
 async def read_feed(
     request: Call,
     *,
-    feed: NamedDependency[Feed],
     cursor: CursorText = "",
     lane: Lane = None,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
     wait: Annotated[float, QueryParameter(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait for an event.")] = 0,
 ) -> FeedPage:
     """Every event the caller may see, in the order of each lane; keep the cursor together with what was read."""
+    feed = part(request, Feed)
     return await feed.read(request.user, feed.positions(cursor), lane=lane, limit=limit, wait_s=wait)
 
 
@@ -187,14 +177,13 @@ async def read_feed(
 async def stream_feed(
     request: Call,
     *,
-    feed: NamedDependency[Feed],
-    callers: NamedDependency[Callers],
     cursor: CursorText = "",
     lane: Lane = None,
     seconds: Annotated[float, QueryParameter(ge=0, le=86_400, description="After how long the stream ends.")] = 3600,
     last_event_id: Annotated[str, HeaderParameter(name="Last-Event-ID", max_length=LONGEST_CURSOR)] = "",
 ) -> ServerSentEvent:
     """Server-sent events whose ids are cursors, so that a browser that lost the connection goes on where it was."""
+    feed = part(request, Feed)
     after = feed.positions(last_event_id or cursor)
     shown = request.headers.get("authorization", "")
 
@@ -202,7 +191,7 @@ async def stream_feed(
         text, end_s = last_event_id or cursor, time.monotonic() + seconds
         positions = after
         while (left_s := end_s - time.monotonic()) > 0:
-            if isinstance(caller := await callers.identify(shown), Refusal):
+            if isinstance(caller := await part(request, Callers).identify(shown), Refusal):
                 return
             page = await feed.read(caller, positions, lane=lane, limit=STREAM_PAGE, wait_s=min(PING_S, left_s))
             positions, text = feed.positions(page.cursor), page.cursor

@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from litestar import Router, get, post, put
-from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from restante.core.bank import Ability, PointStatus
 from restante.core.ids import PointId
 from restante.core.refusals import Refusal
-from restante.hub.callers import Attempt, Call, operator_only
+from restante.hub.callers import OPERATOR_ONLY, Attempt, Call, Part, part
 from restante.hub.network.schemas import ModuleGiven, PointGiven, PointPage, PointShown, SourceGiven, SourceMade
 from restante.hub.network.schemas import StatusGiven as Status
 from restante.hub.network.service import Filters, Found, Network
@@ -21,7 +20,6 @@ from restante.hub.problems import Refused, or_refused, problems
 async def list_points(
     request: Call,
     *,
-    network: NamedDependency[Network],
     latitude: Annotated[float | None, QueryParameter(ge=-90, le=90, description="Degrees north.")] = None,
     longitude: Annotated[float | None, QueryParameter(ge=-180, le=180, description="Degrees east.")] = None,
     kind: Annotated[str | None, QueryParameter(max_length=200)] = None,
@@ -35,6 +33,7 @@ async def list_points(
     limit: Limit = 50,
 ) -> PointPage:
     """The nearest first if latitude and longitude are given, else in the order they joined the network."""
+    network = part(request, Network)
     if (latitude is None) != (longitude is None):
         raise Refused(Refusal("field-malformed", "longitude" if longitude is None else "latitude", "missing"))
     rank = network.rank(size)
@@ -44,60 +43,60 @@ async def list_points(
 
 
 @get("/{point:str}", responses=problems(401, 404), summary="One point")
-async def get_point(request: Call, *, network: NamedDependency[Network], point: FromPath[str]) -> PointShown:
+async def get_point(request: Call, *, point: FromPath[str]) -> PointShown:
     """One point with its face, its modules and the room it has."""
+    network = part(request, Network)
     return network.show(await network.one(PointId(point)), request.user, whole=True)
 
 
-@post("/", guards=[operator_only], responses=problems(400, 401, 403, 409, 413, 422), summary="Provision a point")
-async def provision_point(
-    request: Call, *, network: NamedDependency[Network], attempt: NamedDependency[Attempt], data: JSONBody[PointGiven]
-) -> PointShown:
+@post("/", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 409, 413, 422), summary="Provision a point")
+async def provision_point(request: Call, *, attempt: Part[Attempt], data: JSONBody[PointGiven]) -> PointShown:
     """Take a point into the network. What stands there is installed afterwards."""
+    network = part(request, Network)
     made = or_refused(await network.provision(data, request.user, attempt))
     return network.show(await network.one(made), request.user, whole=True)
 
 
-@put("/{point:str}/status", guards=[operator_only], responses=problems(400, 401, 403, 404, 409, 413, 422))
+@put("/{point:str}/status", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 404, 409, 413, 422))
 async def change_point(
     request: Call,
     *,
-    network: NamedDependency[Network],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     point: FromPath[str],
     data: JSONBody[Status],
 ) -> PointShown:
     """Open a point, close it for now, or give it up for good."""
+    network = part(request, Network)
     found = await network.one(PointId(point))
     or_refused(await network.change(found.point.id, data.status, request.user, attempt=attempt))
     return network.show(await network.one(found.point.id), request.user, whole=True)
 
 
-@post("/{point:str}/source", guards=[operator_only], responses=problems(400, 401, 403, 404, 409, 413, 422))
+@post("/{point:str}/source", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 404, 409, 413, 422))
 async def install_source(
     request: Call,
     *,
-    network: NamedDependency[Network],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     point: FromPath[str],
     data: JSONBody[SourceGiven],
 ) -> SourceMade:
     """Put up a locker bank or a counter at a point, with its modules or shelves."""
+    network = part(request, Network)
     found: Found = await network.one(PointId(point))
     made = or_refused(await network.install(found.point.id, data, request.user, attempt=attempt))
     return SourceMade(found.point.id, made)
 
 
-@post("/{point:str}/modules", guards=[operator_only], responses=problems(400, 401, 403, 404, 409, 413, 422))
+@post("/{point:str}/modules", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 404, 409, 413, 422))
 async def add_module(
     request: Call,
     *,
-    network: NamedDependency[Network],
-    attempt: NamedDependency[Attempt],
+    attempt: Part[Attempt],
     point: FromPath[str],
     data: JSONBody[ModuleGiven],
 ) -> PointShown:
     """Take one more module into service while the bank goes on working."""
+    network = part(request, Network)
     found = await network.one(PointId(point))
     or_refused(await network.add_module(found, data, request.user, attempt=attempt))
     return network.show(await network.one(found.point.id), request.user, whole=True)
