@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: every refusal, event, fact, command and setting, in the code's own words.
+"""Writes docs/reference from the code: refusals, events, facts, commands, messages, statuses, settings, in its words.
 
 Run as ``make docs``. The documentation tests hold the written pages equal to what the code says now.
 """
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from restante.core.status import Status
 from tools import stages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,10 +102,38 @@ def catalogue(title: str, opening: str) -> Callable[[ModuleType], str]:
 
 
 def _section(kind: type[msgspec.Struct]) -> str:
-    tag = str(kind.__struct_config__.tag)
+    tag = str(kind.__struct_config__.tag or kind.__name__)
     opening = f"\n## {tag}\n\n{_said(tag, inspect.cleandoc(kind.__doc__ or ''))}\n"
     rows = "".join(f"| `{field.name}` | {_cell(field.type)} | {_cell(field.default)} |\n" for field in fields(kind))
     return opening + (f"\n| field | type | if absent |\n|---|---|---|\n{rows}" if rows else "")
+
+
+def documents(title: str, opening: str, names: tuple[str, ...]) -> Callable[[ModuleType], str]:
+    """A page that lists the named values of a module, which carry no tag."""
+
+    def write(module: ModuleType) -> str:
+        return f"# {title}\n\n{opening}\n" + "".join(_section(getattr(module, name)) for name in names)
+
+    return write
+
+
+def statuses(module: ModuleType) -> str:
+    """The page of the status vocabulary: what each stage and each event means to a program."""
+    stage_rows = "".join(f"| {kind.__name__} | {_status(status)} |\n" for kind, status in module.STAGES.items())
+    event_rows = "".join(
+        f"| [`{kind.__struct_config__.tag}`](events.md#{kind.__struct_config__.tag}) | {_status(status)} |\n"
+        for kind, status in module.EVENTS.items()
+    )
+    head = "| phase | {} | terminal |\n|---|---|---|---|\n"
+    return (
+        "# Statuses\n\nEvery parcel and every event is shown with a phase, an actor and whether that is the end, so that\n"
+        f"nobody has to guess what a name means.\n\n## Stages of a parcel\n\n| stage {head.format('who acts next')}"
+        f"{stage_rows}\n## Events\n\n| event {head.format('who acted')}{event_rows}"
+    )
+
+
+def _status(status: Status) -> str:
+    return f"{status.phase} | {status.actor} | {'yes' if status.is_terminal else ''}"
 
 
 def settings(module: ModuleType) -> str:
@@ -152,6 +181,44 @@ PAGES: dict[str, Page] = {
         catalogue("Commands", "What the engine can be asked to do. Each is accepted whole or refused by a code."),
     ),
     "stages.md": Page("restante.core.parcel", stages.page),
+    "statuses.md": Page("restante.core.status", statuses),
+    "session.md": Page(
+        "restante.wire.session",
+        catalogue(
+            "Messages of a session",
+            "What a source and its hub say to each other over WebSocket with TLS and certificates on both sides. The\n"
+            "source dials. Each text frame is one JSON object whose `type` is the heading here. This is wire version 1.",
+        ),
+    ),
+    "manifest.md": Page(
+        "restante.wire.manifest",
+        documents(
+            "The manifest",
+            "What a source may do: a document signed with Ed25519 over its canonical form (RFC 8785). It travels in the\n"
+            "messages `manifest` and `manifest-fresh` of a [session](session.md).",
+            ("Manifest", "Grant", "ListedCompartment", "Settings", "Difference", "Fresh"),
+        ),
+    ),
+    "journal.md": Page(
+        "restante.wire.journal",
+        documents(
+            "The journal",
+            "What a source writes down and sends up in the message `journal` of a [session](session.md): entries in\n"
+            "canonical form (RFC 8785), each hashed with SHA-256 over everything but its own hash. The kinds of entries\n"
+            "are the [facts](facts.md).",
+            ("Entry", "Clock"),
+        ),
+    ),
+    "loopback.md": Page(
+        "restante.edge.loopback",
+        catalogue(
+            "The loopback door of a source",
+            "What the screen at a bank or counter says to its program, over a WebSocket on 127.0.0.1. The file\n"
+            "`loopback.json` in the state folder, which its owner alone may read, names `port` and `token`; the address\n"
+            "is `ws://127.0.0.1:<port>/<token>`. Each text frame is one request: JSON whose `type` is the heading here.\n"
+            "Each is answered by one `status`, or by `not-done`. `touch-door` and `set-link` are for emulated banks.",
+        ),
+    ),
     "settings.md": Page("restante.hub.settings", settings),
 }
 
