@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from restante.hub.notices.sink import Sink, open_sink
 from restante.hub.settings import Settings
-from restante.sim.demo.api import Api
+from restante.sim.demo.api import Api, Declined
 from restante.sim.demo.children import Children
 from restante.sim.demo.world import admit
 from restante.sim.polish import Instance, Malformed, read_instance, repeated
@@ -104,7 +104,11 @@ def main(
         hub_state=hub_state,
         mail_port=mail_port,
     )
-    account = asyncio.run(replay(repeated(instance, repeat), wish, environ=environ, notes=notes))
+    try:
+        account = asyncio.run(replay(repeated(instance, repeat), wish, environ=environ, notes=notes))
+    except Declined as no:
+        notes.print(f"The hub declined what the replay needs: {no}", markup=False, soft_wrap=True)
+        return 1
     if json:
         print(msgspec.json.format(msgspec.json.encode(as_plain(account))).decode())
     else:
