@@ -96,7 +96,7 @@ def catalogue(title: str, opening: str) -> Callable[[ModuleType], str]:
     """A page that lists the tagged values of a module."""
 
     def write(module: ModuleType) -> str:
-        return f"# {title}\n\n{opening}\n" + "".join(_section(kind) for kind in kinds(module))
+        return _opening(title, opening) + "".join(_section(kind) for kind in kinds(module))
 
     return write
 
@@ -112,9 +112,13 @@ def documents(title: str, opening: str, names: tuple[str, ...]) -> Callable[[Mod
     """A page that lists the named values of a module, which carry no tag."""
 
     def write(module: ModuleType) -> str:
-        return f"# {title}\n\n{opening}\n" + "".join(_section(getattr(module, name)) for name in names)
+        return _opening(title, opening) + "".join(_section(getattr(module, name)) for name in names)
 
     return write
+
+
+def _opening(title: str, words: str) -> str:
+    return f"# {title}\n\n{textwrap.fill(words, 120, break_on_hyphens=False)}\n"
 
 
 def statuses(module: ModuleType) -> str:
@@ -125,10 +129,13 @@ def statuses(module: ModuleType) -> str:
         for kind, status in module.EVENTS.items()
     )
     head = "| phase | {} | terminal |\n|---|---|---|---|\n"
-    return (
-        "# Statuses\n\nEvery parcel and every event is shown with a phase, an actor and whether that is the end, so that\n"
-        f"nobody has to guess what a name means.\n\n## Stages of a parcel\n\n| stage {head.format('who acts next')}"
-        f"{stage_rows}\n## Events\n\n| event {head.format('who acted')}{event_rows}"
+    said = (
+        "Every parcel and every event is shown with a phase, an actor and whether that is the end, so that nobody "
+        "has to guess what a name means."
+    )
+    return _opening("Statuses", said) + (
+        f"\n## Stages of a parcel\n\n| stage {head.format('who acts next')}{stage_rows}"
+        f"\n## Events\n\n| event {head.format('who acted')}{event_rows}"
     )
 
 
@@ -186,16 +193,17 @@ PAGES: dict[str, Page] = {
         "restante.wire.session",
         catalogue(
             "Messages of a session",
-            "What a source and its hub say to each other over WebSocket with TLS and certificates on both sides. The\n"
-            "source dials. Each text frame is one JSON object whose `type` is the heading here. This is wire version 1.",
+            "What a source and its hub say to each other over WebSocket with TLS and certificates on both sides. "
+            "The source dials. Each text frame is one JSON object whose `type` is the heading here. This is wire "
+            "version 1.",
         ),
     ),
     "manifest.md": Page(
         "restante.wire.manifest",
         documents(
             "The manifest",
-            "What a source may do: a document signed with Ed25519 over its canonical form (RFC 8785). It travels in the\n"
-            "messages `manifest` and `manifest-fresh` of a [session](session.md).",
+            "What a source may do: a document signed with Ed25519 over its canonical form (RFC 8785). It travels "
+            "in the messages `manifest` and `manifest-fresh` of a [session](session.md).",
             ("Manifest", "Grant", "ListedCompartment", "Settings", "Difference", "Fresh"),
         ),
     ),
@@ -203,9 +211,9 @@ PAGES: dict[str, Page] = {
         "restante.wire.journal",
         documents(
             "The journal",
-            "What a source writes down and sends up in the message `journal` of a [session](session.md): entries in\n"
-            "canonical form (RFC 8785), each hashed with SHA-256 over everything but its own hash. The kinds of entries\n"
-            "are the [facts](facts.md).",
+            "What a source writes down and sends up in the message `journal` of a [session](session.md): entries "
+            "in canonical form (RFC 8785), each hashed with SHA-256 over everything but its own hash. The kinds "
+            "of entries are the [facts](facts.md).",
             ("Entry", "Clock"),
         ),
     ),
@@ -213,10 +221,11 @@ PAGES: dict[str, Page] = {
         "restante.edge.loopback",
         catalogue(
             "The loopback door of a source",
-            "What the screen at a bank or counter says to its program, over a WebSocket on 127.0.0.1. The file\n"
-            "`loopback.json` in the state folder, which its owner alone may read, names `port` and `token`; the address\n"
-            "is `ws://127.0.0.1:<port>/<token>`. Each text frame is one request: JSON whose `type` is the heading here.\n"
-            "Each is answered by one `status`, or by `not-done`. `touch-door` and `set-link` are for emulated banks.",
+            "What the screen at a bank or counter says to its program, over a WebSocket on 127.0.0.1. The file "
+            "`loopback.json` in the state folder, which its owner alone may read, names `port` and `token`; the "
+            "address is `ws://127.0.0.1:<port>/<token>`. Each text frame is one request: JSON whose `type` is the"
+            " heading here. Each is answered by one `status`, or by `not-done`. `touch-door` and `set-link` are "
+            "for emulated banks.",
         ),
     ),
     "settings.md": Page("restante.hub.settings", settings),
