@@ -38,7 +38,7 @@ from restante.edge.book_file import (
     value_digest,
 )
 from restante.wire import codec, journal
-from restante.wire.journal import Entry, Head, Stamp
+from restante.wire.journal import Entry, Extent, Head, Stamp
 
 KEPT_DAYS_AT_LEAST: Final = 30
 TRIM_AT_ONCE: Final = 10_000
@@ -162,6 +162,11 @@ class Book:
             log = log_of(self._db, epoch or self.head.epoch)
         assert log is not None, "asked for an epoch that this book has"
         return Head(epoch=log.epoch, seq=log.acked_seq, hash=log.acked_hash)
+
+    def extents(self) -> tuple[Extent, ...]:
+        """How far each log of the book goes, oldest first."""
+        with self._guard():
+            return tuple(Extent(log.epoch, log.head_seq, log.acked_seq) for log in logs_in(self._db))
 
     def acknowledge(self, head: Head) -> Refusal | None:
         """`Step.acknowledge` in a step of its own."""

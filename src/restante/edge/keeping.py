@@ -22,7 +22,7 @@ from restante.edge.clock import Now, SteadyClock, stamp
 from restante.edge.inputs import Effect, EpochBegun, Input, Outward, Recorded, Woke
 from restante.edge.state import Installed, Opening, OpenStay, Spent, State
 from restante.wire import codec, journal, manifest
-from restante.wire.journal import Entry, Head
+from restante.wire.journal import Entry, Extent, Head
 
 CLOCK_KEPT_MS: Final = 300_000
 """How often the clocks are kept when nothing else is: what a loss of power may set them back by."""
@@ -92,6 +92,9 @@ class Keeps(Protocol):
 
     def acknowledged(self, epoch: int | None = None) -> Head:
         """See `book.Book.acknowledged`."""
+
+    def extents(self) -> tuple[Extent, ...]:
+        """See `book.Book.extents`."""
 
     def entries_from(self, seq: int, limit: int = 100, *, epoch: int | None = None) -> tuple[Entry, ...]:
         """See `book.Book.entries_from`."""

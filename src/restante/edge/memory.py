@@ -6,7 +6,7 @@ from typing import Any
 
 from restante.core.refusals import Refusal
 from restante.wire import journal
-from restante.wire.journal import Entry, Head, Stamp
+from restante.wire.journal import Entry, Extent, Head, Stamp
 
 
 class MemoryBook:
@@ -35,6 +35,12 @@ class MemoryBook:
     def acknowledged(self, epoch: int | None = None) -> Head:
         """How far the hub holds the log of this epoch, or of the one now written."""
         return self.acked[epoch or self.head.epoch]
+
+    def extents(self) -> tuple[Extent, ...]:
+        """How far each log of the book goes, oldest first."""
+        return tuple(
+            Extent(epoch, len(self.entries.get(epoch, [])), head.seq) for epoch, head in sorted(self.acked.items())
+        )
 
     def entries_from(self, seq: int, limit: int = journal.MAX_BATCH, *, epoch: int | None = None) -> tuple[Entry, ...]:
         """Entries of an epoch from this number on."""

@@ -238,7 +238,7 @@ class Running:
                 self._outgoing = asyncio.Queue()
                 sending = asyncio.create_task(self._send_all(connection))
                 try:
-                    self._step(sync.Connected(self._hello(), self._book.acknowledged()))
+                    self._step(sync.Connected(self._hello(), self._book.acknowledged(), self._book.extents()))
                     async for frame in connection:
                         self._hear(frame)
                 finally:

@@ -6,16 +6,19 @@
 
 Pure: `(state, input, now_ms) -> (state, effects)`; `now_ms` is the steady clock, chance comes with the input that needs
 it. Entries go up in batches with a small window, and what is acknowledged is told to the book; a `nack` goes back to
-where the hub wants to begin. Only entries of the epoch the hub has named are sent.
+where the hub wants to begin. What earlier epochs left unacknowledged (their *tails*) goes up first, the oldest epoch's
+before the next one's, for a later entry may be about a stay that an earlier one began. Only entries of epochs that the
+welcome has named are sent; those of others stay in the book.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
 import msgspec
 
 from restante.edge import inputs as agent
 from restante.wire import session as wire
-from restante.wire.journal import Head
+from restante.wire.journal import Extent, Head
 
 FIRST_WAIT_MS: Final = 1_000
 LONGEST_WAIT_MS: Final = 300_000
@@ -50,10 +53,23 @@ class Greeting(msgspec.Struct, frozen=True):
     head: Head
     acked: Head
     not_before_ms: int = 0
+    extents: tuple[Extent, ...] = ()
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """What is to be sent of an earlier epoch: it ends at ``head``, and entries up to ``sent`` are on their way."""
+
+    epoch: int
+    head: int
+    acked: int
+    sent: int
 
 
 class Live(msgspec.Struct, frozen=True):
-    """The session is open: entries up to ``sent`` are on their way, ``flying`` counts batches not yet answered."""
+    """The session is open: entries up to ``sent`` are on their way, ``flying`` names batches not yet answered.
+
+    While there are ``tails`` the first of them is being sent, and nothing else.
+    """
 
     attempts: int
     since_ms: int
@@ -68,6 +84,7 @@ class Live(msgspec.Struct, frozen=True):
     pings: int = 0
     resume_ms: int = 0
     forked: bool = False
+    tails: tuple[Tail, ...] = ()
 
 
 State = Resting | Dialling | Greeting | Live
@@ -78,10 +95,11 @@ class Ticked(msgspec.Struct, frozen=True):
 
 
 class Connected(msgspec.Struct, frozen=True):
-    """The line is open; this is what to say on it, and how far the hub was known to hold the journal."""
+    """The line is open; this is what to say on it, and how far the hub was known to hold the journal and older ones."""
 
     hello: wire.Hello
     acked: Head
+    extents: tuple[Extent, ...] = ()
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -166,21 +184,31 @@ def step(state: State, given: Input, now_ms: int) -> Step:
             return _lost(state, chance, now_ms)
         case Ticked():
             return _ticked(state, now_ms)
-        case Connected(hello, acked):
+        case Connected(hello, acked, extents):
             if not isinstance(state, Dialling):
                 return state, ()
             head = Head(hello.log_epoch, hello.last_seq, hello.last_hash)
-            return Greeting(state.attempts, now_ms, head, acked), (Send(hello),)
+            return Greeting(state.attempts, now_ms, head, acked, extents=extents), (Send(hello),)
         case Heard(message):
             return _heard(state, message, now_ms)
         case JournalGrew(head):
-            if not isinstance(state, Live) or head.epoch != state.epoch:
-                return state, ()
-            return _pump(replace(state, head=head.seq), now_ms)
+            return _grown(state, head, now_ms)
         case WholeWanted(why):
             return state, (Send(wire.ManifestWanted(why)),) if isinstance(state, Live) else ()
         case _:
             assert_never(given)
+
+
+def _grown(state: State, head: Head, now_ms: int) -> Step:
+    """The journal grew, perhaps while the hub is thinking about the hello."""
+    match state:
+        case Live() if head.epoch == state.epoch:
+            return _pump(replace(state, head=head.seq), now_ms)
+        case Greeting(extents=extents):
+            grown = (replace(one, seq=head.seq) if one.epoch == head.epoch else one for one in extents)
+            return replace(state, head=head, extents=tuple(grown)), ()
+        case _:
+            return state, ()
 
 
 def wait_ms(attempts: int, chance: float) -> int:
@@ -281,7 +309,7 @@ def _welcomed(state: Greeting, welcome: wire.Welcome, now_ms: int) -> Step:
         manifest_key=welcome.manifest_key,
         forked=forked,
     )
-    effects: tuple[Effect, ...] = (Tell(opened),)
+    effects: tuple[Effect, ...] = (*_taken_back(state.extents, welcome), Tell(opened))
     if ours and welcome.resume_from <= acked:
         effects = (ResendFrom(welcome.log_epoch, welcome.resume_from), *effects)
     live = Live(
@@ -294,22 +322,50 @@ def _welcomed(state: Greeting, welcome: wire.Welcome, now_ms: int) -> Step:
         heard_ms=now_ms,
         pinged_ms=now_ms,
         forked=forked,
+        tails=tuple(_tails(state.extents, welcome)),
     )
     live_after, pumped = _pump(live, now_ms)
     return live_after, (*effects, *pumped)
 
 
+def _wanted(welcome: wire.Welcome) -> dict[int, int]:
+    return {tail.epoch: tail.from_seq for tail in welcome.tails if tail.epoch < welcome.log_epoch}
+
+
+def _taken_back(extents: Iterable[Extent], welcome: wire.Welcome) -> Iterator[ResendFrom]:
+    """Acknowledgements of earlier epochs that a hub restored from a backup does not stand by."""
+    for one in extents:
+        from_seq = _wanted(welcome).get(one.epoch)
+        if from_seq is not None and from_seq <= one.acked:
+            yield ResendFrom(one.epoch, from_seq)
+
+
+def _tails(extents: Iterable[Extent], welcome: wire.Welcome) -> Iterator[Tail]:
+    """What of earlier epochs goes up: from the first entry not acknowledged, or from where a restored hub wants it."""
+    wanted = _wanted(welcome)
+    for one in sorted(extents, key=lambda extent: extent.epoch):
+        if one.epoch in wanted and (begin := max(0, min(one.acked, wanted[one.epoch] - 1))) < one.seq:
+            yield Tail(one.epoch, one.seq, begin, begin)
+
+
 def _acknowledged(state: Live, ack: wire.Ack, now_ms: int) -> Step:
-    if ack.epoch != state.epoch:
-        return state, ()
     flying = tuple(number for number in state.flying if number != ack.number)
-    state = replace(state, acked=max(state.acked, ack.seq), flying=flying, sent=max(state.sent, ack.seq))
+    if ack.epoch == state.epoch:
+        state = replace(state, acked=max(state.acked, ack.seq), flying=flying, sent=max(state.sent, ack.seq))
+    elif state.tails and ack.epoch == state.tails[0].epoch:
+        tail, *later = state.tails
+        tail = replace(tail, acked=max(tail.acked, ack.seq), sent=max(tail.sent, ack.seq))
+        state = replace(state, flying=flying, tails=(tail, *later) if tail.acked < tail.head else tuple(later))
+    else:
+        return state, ()
     after, pumped = _pump(state, now_ms)
     return after, (Acknowledge(Head(ack.epoch, ack.seq, ack.head_hash)), *pumped)
 
 
 def _not_acknowledged(state: Live, nack: wire.Nack, now_ms: int) -> Step:
     """Go back to where the hub wants to begin, a little later: what it refuses once it may refuse again."""
+    if state.tails and (nack.epoch == state.tails[0].epoch or nack.number in state.flying):
+        return _tail_not_acknowledged(state, state.tails[0], nack, now_ms=now_ms)
     if nack.epoch != state.epoch:
         return state, ()
     back = max(0, min(nack.from_seq, state.head + 1) - 1)
@@ -317,11 +373,31 @@ def _not_acknowledged(state: Live, nack: wire.Nack, now_ms: int) -> Step:
     return again, (ResendFrom(state.epoch, back + 1),) if back < state.acked else ()
 
 
+def _tail_not_acknowledged(state: Live, tail: Tail, nack: wire.Nack, *, now_ms: int) -> Step:
+    """The same of an earlier epoch; from nowhere sensible means from what is not acknowledged."""
+    is_within = nack.epoch == tail.epoch and nack.from_seq <= tail.head
+    back = max(0, nack.from_seq - 1) if is_within else tail.acked
+    again = replace(tail, sent=back, acked=min(tail.acked, back))
+    after = replace(state, tails=(again, *state.tails[1:]), flying=(), resume_ms=now_ms + RESEND_MS)
+    return after, (ResendFrom(tail.epoch, back + 1),) if back < tail.acked else ()
+
+
 def _pump(state: Live, now_ms: int) -> tuple[Live, tuple[Effect, ...]]:
     """Send what is not on its way yet, as far as the window allows."""
+    if state.tails:
+        return _pump_tail(state, state.tails[0], now_ms)
     effects: list[Effect] = []
     while not state.forked and now_ms >= state.resume_ms and state.sent < state.head and len(state.flying) < WINDOW:
         number, last = state.number + 1, min(state.head, state.sent + wire.JOURNAL_BATCH)
         effects.append(SendEntries(number, state.epoch, state.sent + 1, last))
         state = replace(state, number=number, sent=last, flying=(*state.flying, number))
     return state, tuple(effects)
+
+
+def _pump_tail(state: Live, tail: Tail, now_ms: int) -> tuple[Live, tuple[Effect, ...]]:
+    """Send on of an earlier epoch, one batch at a time: it is seldom long, and what is wrong with it shows at once."""
+    if state.forked or now_ms < state.resume_ms or tail.sent >= tail.head or state.flying:
+        return state, ()
+    number, last = state.number + 1, min(tail.head, tail.sent + wire.JOURNAL_BATCH)
+    sending = replace(state, number=number, flying=(number,), tails=(replace(tail, sent=last), *state.tails[1:]))
+    return sending, (SendEntries(number, tail.epoch, tail.sent + 1, last),)

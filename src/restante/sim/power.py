@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from restante.edge.keeping import Keeps, WritingStep
-from restante.wire.journal import Entry, Head
+from restante.wire.journal import Entry, Extent, Head
 
 
 class PowerLost(Exception):
@@ -77,6 +77,10 @@ class FusedBook:
     def acknowledged(self, epoch: int | None = None) -> Head:
         """See ``Keeps``."""
         return self.inner.acknowledged(epoch)
+
+    def extents(self) -> tuple[Extent, ...]:
+        """See ``Keeps``."""
+        return self.inner.extents()
 
     def entries_from(self, seq: int, limit: int = 100, *, epoch: int | None = None) -> tuple[Entry, ...]:
         """See ``Keeps``."""

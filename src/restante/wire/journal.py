@@ -76,6 +76,14 @@ class Head(msgspec.Struct, frozen=True):
     hash: Digest
 
 
+class Extent(msgspec.Struct, frozen=True):
+    """How far the log of one epoch goes in its book, and up to which number the hub was known to hold it."""
+
+    epoch: int
+    seq: int
+    acked: int
+
+
 class SignedHead(msgspec.Struct, frozen=True):
     """A source's word, under its own key, on how far its log goes; the signature is base64url."""
 

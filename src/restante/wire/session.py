@@ -45,11 +45,20 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     abilities: tuple[str, ...] = ()
 
 
+class Tail(msgspec.Struct, frozen=True):
+    """An earlier log epoch whose entries the hub takes as well, and the first number it does not have."""
+
+    epoch: int
+    from_seq: int
+
+
 class Welcome(msgspec.Struct, frozen=True, tag_field="type", tag="welcome"):
     """The session is open: ``resume_from`` is the first entry the hub does not have.
 
     ``source_key`` (base64url) keys the verifiers of codes at this source and epoch; it travels inside TLS only.
     ``manifest_key`` is the public key manifests are signed with; a source keeps the first one it was enrolled with.
+    ``tails`` names every earlier epoch. Their entries come before those of ``log_epoch``, the oldest epoch's first,
+    and from a source's first one that is not acknowledged, where that is earlier: so another history shows itself.
     """
 
     session: str
@@ -61,6 +70,7 @@ class Welcome(msgspec.Struct, frozen=True, tag_field="type", tag="welcome"):
     source_key: str
     manifest_key: str
     forked: bool = False
+    tails: tuple[Tail, ...] = ()
 
 
 class Pending(msgspec.Struct, frozen=True, tag_field="type", tag="pending"):
@@ -100,14 +110,14 @@ class ManifestWanted(msgspec.Struct, frozen=True, tag_field="type", tag="manifes
 
 
 class JournalSent(msgspec.Struct, frozen=True, tag_field="type", tag="journal"):
-    """Entries in order, each as its canonical text; at most ``JOURNAL_BATCH``."""
+    """Entries of one epoch in order, each as its canonical text; at most ``JOURNAL_BATCH``."""
 
     number: int
     entries: tuple[str, ...]
 
 
 class Ack(msgspec.Struct, frozen=True, tag_field="type", tag="ack"):
-    """Everything up to ``seq`` is committed at the hub."""
+    """Everything up to ``seq`` is committed at the hub: adopted, or of an earlier epoch perhaps set aside."""
 
     epoch: int
     seq: int
