@@ -41,6 +41,7 @@ class Carrier:
         self._again_s: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
         self._releasing: set[asyncio.Task[None]] = set()
+        self._headed_for: set[str] = set()
         self.kept_away: set[str] = set()
         self.refused = 0
 
@@ -78,9 +79,15 @@ class Carrier:
         return None
 
     async def call_off(self, item: Item) -> None:
-        """Cancel a parcel that was never put in."""
-        await self.api.post(f"/parcels/{item.id}/cancellation")
-        item.ended = "cancelled"
+        """Cancel a parcel; one that a courier has put in already is taken back instead."""
+        try:
+            await self.api.post(f"/parcels/{item.id}/cancellation")
+        except Declined as no:
+            if no.code != "parcel-in-custody":
+                raise
+            await self.api.post(f"/parcels/{item.id}/recall", {"reason": "cancelled"})
+        else:
+            item.ended = "cancelled"
 
     async def redirect(self, item: Item, spot: Spot) -> bool:
         """Send a parcel to another point; False if the hub says no."""
@@ -120,6 +127,16 @@ class Carrier:
                 item.ended = "released"
                 return
 
+    async def renew(self, item: Item) -> None:
+        """Have room promised again to a parcel whose promise ran out before a courier could bring it."""
+        if item.ended or item.behind is not None or item.spot is None:
+            return
+        try:
+            await self.api.post(f"/parcels/{item.id}/reservation", {"point": item.spot.point})
+        except Declined as no:
+            item.notes.append(no.code)
+            item.spot = await self._elsewhere(item, no.problem.get("nearest") or []) or item.spot
+
     # --- at the banks
 
     def due_at(self, spot: Spot) -> list[Item]:
@@ -144,21 +161,25 @@ class Carrier:
         ]
 
     async def drive(self) -> None:
-        """Go where there is most to do, for ever."""
+        """One courier: goes where there is most to do and no colleague is headed for, for ever."""
         while True:
             work = {point: self._work_at(spot) for point, spot in self._spots.items()}
             best = max(work, key=lambda point: work[point])
             if not work[best]:
                 await asyncio.sleep(IDLE_S)
                 continue
+            self._headed_for.add(best)
             try:
                 await self._round(self._spots[best])
             except (LoopbackClosed, Declined) as failed:
                 self._ground.breaches.append(f"a round at {self._spots[best].name} broke off: {failed}")
                 await asyncio.sleep(AGAIN_S)
+            finally:
+                self._headed_for.discard(best)
 
     def _work_at(self, spot: Spot) -> int:
-        if spot.point in self.kept_away or spot.turn.locked() or self._again_s.get(spot.point, 0.0) > time.monotonic():
+        is_taken = spot.point in self.kept_away | self._headed_for or spot.turn.locked()
+        if is_taken or self._again_s.get(spot.point, 0.0) > time.monotonic():
             return 0
         return len(self.due_at(spot)) + len(self.to_take_back(spot))
 

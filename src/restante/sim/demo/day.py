@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from restante.core.bank import SourceKind
+from restante.edge.boards.steel import Deed
 from restante.hub.notices.sink import Sink
 from restante.sim.city import City
 from restante.sim.demo.carriers import Carrier
@@ -30,6 +31,9 @@ SHARES: Final[Mapping[Role, float]] = {
     Role.HAS_A_DEAD_MAILBOX: 0.01,
 }
 """How often each fate is met, besides coming and collecting; each at least once where there are parcels enough."""
+
+COURIERS: Final = 3
+"""How many couriers each carrier has."""
 
 _RANKS: Final = ((0, 0.40), (1, 0.42), (2, 0.15), (3, 0.03))
 _WALK_M: Final = 220.0
@@ -90,7 +94,8 @@ class Day:
 
         ``watch`` is called a few times a second.
         """
-        driving = [asyncio.create_task(carrier.drive()) for carrier in self._cast.carriers.values()]
+        carriers = [carrier for carrier in self._cast.carriers.values() for _ in range(COURIERS)]
+        driving = [asyncio.create_task(carrier.drive()) for carrier in carriers]
         acting = [asyncio.create_task(self._announce()), asyncio.create_task(self._cut_a_line())]
         try:
             while not self._is_over():
@@ -104,7 +109,8 @@ class Day:
 
     def _is_over(self) -> bool:
         played = self.announced_all.is_set() and self.cut_over.is_set()
-        return played and not any(self._cast.ground.open_items())
+        items = self._cast.ground.items.values()
+        return played and all(item.ended and item.is_in_hand for item in items)
 
     # --- announcing
 
@@ -157,6 +163,18 @@ class Day:
 
     def _other(self, spot: Spot) -> Spot:
         return self._chance.choice([one for one in self._cast.spots if one is not spot])
+
+    # --- what the feed asks for
+
+    async def renew(self, item: Item) -> None:
+        """Have room promised again to a parcel; see ``Crew``."""
+        await self._cast.carriers[item.org].renew(item)
+
+    async def mend(self, point: str, door: int) -> None:
+        """A technician comes some hours later and makes the latch work; see ``Crew``."""
+        spot = next(spot for spot in self._cast.spots if spot.point == point)
+        await self._hours(2)
+        await spot.person.touch(door, Deed.MEND)
 
     # --- what goes wrong on purpose
 

@@ -120,23 +120,12 @@ class Recipients:
             if item.ended or item.recalled:
                 return
             async with spot.turn:
-                stuck = self._ground.stuck_doors
                 taken = await Visit(self._ground, spot).collect(code, item.email)
-                stuck = self._ground.stuck_doors - stuck
             for one in taken:
                 one.ended = "collected"
             if item in taken:
                 return
-            await self._hours(1)
-            if stuck and item.behind is not None:
-                await self._mend(item, spot)
-
-    async def _mend(self, item: Item, spot: Spot) -> None:
-        """A technician comes and makes the latch work."""
-        assert item.behind is not None
-        await self._hours(2)
-        await spot.person.touch(item.behind[1], Deed.MEND)
-        item.notes.append("mended")
+            await self._hours(1.5)
 
     async def _drop_off(self, item: Item, code: str) -> None:
         for _ in range(TRIES):

@@ -49,9 +49,9 @@ async def demo(wish: Wish, show: Show) -> Account | None:
     _cancel_on_sigterm()
     chance = Random(wish.seed)  # noqa: S311 -- a story, not a secret
     async with set_up(wish.folder, pace=wish.pace, banks=wish.banks, counters=wish.counters, show=show) as stage:
-        watcher = Watcher(stage.api, stage.picture, stage.cast.ground, tell=show.tell)
-        following = asyncio.create_task(watcher.follow())
         day = Day(stage.cast, wish.plan, clock=stage.clock, chance=chance)
+        watcher = Watcher(stage.api, stage.picture, stage.cast.ground, crew=day, tell=show.tell)
+        following = asyncio.create_task(watcher.follow())
         began_s = time.monotonic()
         try:
             with show.on_stage(stage):

@@ -156,6 +156,7 @@ def _environment(folder: Path, clock: PacedClock, mail_port: int) -> dict[str, s
         "RESTANTE_STATE": str(folder / "hub"),
         "RESTANTE_NETWORK": "helsinki",
         "RESTANTE_LADDER": msgspec.json.encode(LADDER).decode(),
+        "RESTANTE_PROMISE_HOURS": "168",
         "RESTANTE_HTTP_PORT": "0",
         "RESTANTE_BANK_PORT": "0",
         "RESTANTE_SMTP_HOST": "127.0.0.1",

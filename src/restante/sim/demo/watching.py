@@ -1,7 +1,8 @@
 """Watches the network by its public feed, and tells the people what a courier would be told."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
 
 from restante.sim.demo.api import Api, HubSilent
 from restante.sim.demo.ground import Ground, Item
@@ -11,10 +12,22 @@ WAIT_S = 10
 PAGE = 500
 
 
+class Crew(Protocol):
+    """Those who act on what the feed tells."""
+
+    async def renew(self, item: Item) -> None:
+        """Have room promised again to a parcel."""
+
+    async def mend(self, point: str, door: int) -> None:
+        """Make a latch work again."""
+
+
 class Watcher:
     """Reads the feed from its beginning; ``tell`` hears of each event in words."""
 
-    def __init__(self, api: Api, picture: Picture, ground: Ground, *, tell: Callable[[Told], None]) -> None:
+    def __init__(self, api: Api, picture: Picture, ground: Ground, *, crew: Crew, tell: Callable[[Told], None]) -> None:
+        self._crew = crew
+        self._errands: set[asyncio.Task[None]] = set()
         self._api = api
         self._picture = picture
         self._ground = ground
@@ -37,11 +50,28 @@ class Watcher:
         self._cursor = page["cursor"]
         return len(page["items"])
 
+    def _act(self, body: Mapping[str, Any]) -> None:
+        """What somebody must do about an event."""
+        item = self._ground.items.get(str(body.get("parcel")))
+        match body["kind"]:
+            case "recall-ordered" if item is not None and not item.is_in_hand:
+                item.recalled = True
+                if item.ended == "cancelled":  # it was called off while a courier was putting it in
+                    item.ended = ""
+            case "promise-ended" if item is not None and body["why"] == "expired":
+                self._go(self._crew.renew(item))
+            case "condition-changed" if body["condition"] == "jammed":
+                self._go(self._crew.mend(body["point"], body["door"]))
+            case _:
+                pass
+
+    def _go(self, errand: Coroutine[Any, Any, None]) -> None:
+        going = asyncio.create_task(errand)
+        self._errands.add(going)
+        going.add_done_callback(self._errands.discard)
+
     def _take(self, event: Event) -> None:
         told = self._picture.take(event)
-        if event["event"]["kind"] == "recall-ordered":
-            item: Item | None = self._ground.items.get(event["event"]["parcel"])
-            if item is not None:
-                item.recalled = True
+        self._act(event["event"])
         if told is not None:
             self._tell(told)
