@@ -19,6 +19,7 @@ from restante.core.parcel import Parcel
 from restante.core.refusals import Fault
 from restante.hub.engine import Engine, Outcome
 from restante.hub.fleet import session
+from restante.hub.fleet.aside import Aside, MemoryAside
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
 from restante.hub.fleet.session import Now
@@ -57,6 +58,7 @@ class Stores(msgspec.Struct, frozen=True):
     attempts: Attempts
     shelf: Shelf
     keys: FleetKeys
+    aside: Aside = msgspec.field(default_factory=MemoryAside)
 
 
 class WorkerKilled(BaseException):
@@ -191,7 +193,8 @@ class HubSide:
             return outcomes
 
         return Desk(
-            stores.ledger, submit, stores.shelf, stores.keys, lambda entered, now: self._enter(process, entered, now)
+            stores.ledger, submit, stores.shelf, stores.keys, lambda entered, now: self._enter(process, entered, now),
+            stores.aside,
         )
 
     def _hear(self, process: Process, line: Line, frame: str) -> None:

@@ -15,6 +15,7 @@ from restante.core.refusals import Refusal
 from restante.core.reservation import Firmness, Window
 from restante.core.time import Calendar, ElapsedHours
 from restante.hub.engine import Accepted, Engine, Outcome, run_batch
+from restante.hub.fleet.aside import Aside, MemoryAside
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
 from restante.hub.fleet.session import Enter, Greeting, Now
@@ -165,12 +166,13 @@ class Link:
 class Hub:
     """A hub process without sockets over a ledger that several may share."""
 
-    def __init__(self, ledger: Ledger, shelf: Shelf | None = None) -> None:
+    def __init__(self, ledger: Ledger, shelf: Shelf | None = None, aside: Aside | None = None) -> None:
         self.ledger = ledger
         self.engine = Engine(ledger, lambda: NOW, max_batch=256, queue_limit=1000)
         self.entered: list[Enter] = []
         self.submitted: list[Sequence[cmd.AnyCommand]] = []
-        self.desk = Desk(ledger, self.submit, shelf or MemoryShelf(ledger, SETTINGS), KEYS, self.enter)
+        self.aside = aside or MemoryAside()
+        self.desk = Desk(ledger, self.submit, shelf or MemoryShelf(ledger, SETTINGS), KEYS, self.enter, self.aside)
         self._sessions = 0
 
     async def submit(self, commands: Sequence[cmd.AnyCommand]) -> list[Outcome]:

@@ -15,12 +15,13 @@ from restante.core.ids import PointId, SourceId, is_laned_id
 from restante.core.refusals import Fault
 from restante.hub.engine import Outcome
 from restante.hub.fleet import session
+from restante.hub.fleet.aside import Aside
 from restante.hub.fleet.enrol import LISTENER_LOG
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.manifests import Held
 from restante.hub.fleet.session import Now
 from restante.hub.fleet.shelf import Shelf
-from restante.store.ledger import Ledger
+from restante.store.ledger import JournalRow, Ledger
 from restante.wire import manifest as wire
 from restante.wire import seal
 from restante.wire.session import Forked, FromHub, Nack, encode, read_from_source
@@ -40,6 +41,7 @@ class Desk(msgspec.Struct, frozen=True):
     """What every line of a hub process works with.
 
     ``submit`` hands commands to the engine in one call. ``enter`` records the session of a source, which ends others.
+    ``aside`` keeps what of ended epochs cannot be adopted.
     """
 
     ledger: Ledger
@@ -47,6 +49,7 @@ class Desk(msgspec.Struct, frozen=True):
     shelf: Shelf
     keys: FleetKeys
     enter: Callable[[session.Enter, Now], Awaitable[None]]
+    aside: Aside
 
 
 class Line:
@@ -93,6 +96,8 @@ class Line:
                 return [await self._find(source)]
             case session.Compare():
                 return await self._compare(effect)
+            case session.SetAside(rows):
+                return [await self._set_aside(rows, now)]
             case session.Shelve(point, held):
                 return [await self._shelve(point, held, now)]
             case _:
@@ -119,15 +124,26 @@ class Line:
             hub_epoch=await self._desk.shelf.hub_epoch(),
             source_key=seal.to_text(self._desk.keys.source_key(source, head.epoch)),
             manifest_key=self._desk.keys.manifest_public,
+            aside=await self._desk.aside.last(source) if head.past else {},
         )
 
     async def _compare(self, effect: session.Compare) -> list[session.Input]:
         head = await self._desk.ledger.source(effect.source)
         if head is None:
             return [session.Ousted("source-unknown")]
-        span = range(effect.span.start, min(effect.span.stop, head.seq + 1))
+        reached = head.reached(effect.epoch)
+        span = range(effect.span.start, min(effect.span.stop, reached.seq + 1 if reached else 0))
         rows = await self._desk.ledger.journal(effect.source, effect.epoch, span) if span else ()
-        return [session.Compared(head, {row.seq: row.hash for row in rows})]
+        known = {row.seq: row.hash for row in rows}
+        if effect.epoch >= head.epoch:
+            return [session.Compared(head, known)]
+        nearby = range(effect.span.start - 1, effect.span.stop)
+        return [session.Compared(head, known, await self._desk.aside.hashes(effect.source, effect.epoch, nearby))]
+
+    async def _set_aside(self, rows: Sequence[JournalRow], now: Now) -> session.WasSetAside:
+        first = rows[0]
+        LISTENER_LOG.warning("source %s: %d entries of epoch %d are set aside", first.source, len(rows), first.epoch)
+        return session.WasSetAside(*await self._desk.aside.keep(rows, now.at))
 
     async def _shelve(self, point: PointId, held: Held, now: Now) -> session.Shelved:
         view = await self._desk.ledger.view(point)

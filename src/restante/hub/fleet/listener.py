@@ -25,6 +25,7 @@ from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.hub.engine import Engine
 from restante.hub.fleet import session
+from restante.hub.fleet.aside import PostgresAside
 from restante.hub.fleet.authority import Authority, Peer
 from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
 from restante.hub.fleet.gathering import gathered
@@ -121,7 +122,8 @@ class Listener:
     def __init__(self, site: Site) -> None:
         self._site = site
         shelf = PostgresShelf(site.records.tables, site.ledger, site.settings)
-        self._desk = Desk(site.ledger, site.engine.submit_all, shelf, site.keys, self._enter)
+        aside = PostgresAside(site.records.tables)
+        self._desk = Desk(site.ledger, site.engine.submit_all, shelf, site.keys, self._enter, aside)
         self._lines: dict[str, Line] = {}
         self._revoked: Mapping[int, Instant] = {}
         self._serials: dict[str, int] = {}

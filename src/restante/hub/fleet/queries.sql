@@ -104,3 +104,30 @@ SELECT pg_notify('restante_fleet', %(news)s);
 -- name: stir_point
 -- Tell every hub that a point's manifest may have to change, as the ledger tells of its commits.
 SELECT pg_notify('restante', %(point)s);
+
+-- name: set_aside
+-- Keep entries that cannot be adopted; the same one again changes nothing.
+INSERT INTO entry_aside (lane, source, epoch, seq, hash, received_at, entry)
+SELECT %(lane)s, %(source)s::uuid, %(epoch)s, one.seq, one.hash, %(now)s, one.entry
+FROM unnest(%(seqs)s::bigint[], %(hashes)s::text[], %(entries)s::bytea[]) AS one (seq, hash, entry)
+ON CONFLICT (lane, source, epoch, seq, hash) DO NOTHING;
+
+-- name: count_aside
+-- The first number set aside of an epoch, and how many entries were.
+SELECT min(seq), count(*) FROM entry_aside
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND epoch = %(epoch)s;
+
+-- name: hashes_aside
+-- The hashes of entries set aside under a span of numbers.
+SELECT hash FROM entry_aside
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND epoch = %(epoch)s
+    AND seq >= %(first)s AND seq < %(after)s;
+
+-- name: last_aside
+-- The last number set aside of each epoch.
+SELECT epoch, max(seq) FROM entry_aside WHERE lane = %(lane)s AND source = %(source)s::uuid GROUP BY epoch;
+
+-- name: entries_aside
+-- Every entry set aside of a source, as it came.
+SELECT epoch, seq, hash, entry FROM entry_aside
+WHERE lane = %(lane)s AND source = %(source)s::uuid ORDER BY epoch, seq, hash;

@@ -7,25 +7,59 @@ effects, and their answers are inputs; whoever runs the step performs the effect
 before the next message, so at most one question is open at a time.
 
 Two histories under one name (a cloned or restored disk) are reported and told; nothing is adopted until a person has
-settled it. A source that knows less of its own journal than the hub does is such a one: its disk was put back.
+settled it. A source that knows less of its own journal than the hub does is such a one: its disk was put back. What it
+wrote in earlier epochs comes first and is judged by itself (``tails``): another history there stops nobody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 import msgspec
 
-from restante.core.commands import AdoptFact, AnyCommand, NoteContact, ReportFork
-from restante.core.ids import CommandId, PointId, SourceId
+from restante.core.commands import AnyCommand, NoteContact, OpenPointCase, ReportFork
+from restante.core.events import CaseKind
+from restante.core.ids import CommandId
 from restante.core.refusals import Refusal
-from restante.core.time import Instant
 from restante.core.world import SourceHead
 from restante.hub.engine import Outcome
+from restante.hub.fleet import tails
+from restante.hub.fleet.alphabet import (
+    Batch,
+    Close,
+    Compare,
+    Compared,
+    Confirm,
+    Effect,
+    Ended,
+    Enter,
+    Find,
+    Found,
+    Greeting,
+    Heard,
+    Input,
+    Now,
+    Open,
+    Ousted,
+    Placing,
+    Seal,
+    Send,
+    SetAside,
+    Shelve,
+    Shelved,
+    State,
+    Step,
+    Stirred,
+    Submit,
+    Submitted,
+    Ticked,
+    WasSetAside,
+)
 from restante.hub.fleet.manifests import Held, step_to
 from restante.hub.fleet.reading import adoption_of
+from restante.store.ledger import JournalRow
 from restante.wire import journal
 from restante.wire import session as wire
-from restante.wire.manifest import Difference, Manifest, digest_of
+from restante.wire.manifest import digest_of
 
 HELLO_SECONDS: Final = 10.0
 PENDING_SECONDS: Final = 60.0
@@ -36,195 +70,39 @@ MISSES: Final = 2
 replace = msgspec.structs.replace
 
 
-class Now(msgspec.Struct, frozen=True):
-    """What time it is: on the wall, and on the session's steady clock in seconds."""
-
-    at: Instant
-    steady_s: float
-
-
-# --- states
-
-
-class Greeting(msgspec.Struct, frozen=True):
-    """Nobody has said ``hello`` yet.
-
-    ``named`` is the source in the certificate, None on a plain line; ``ends_at`` is the certificate's end. ``session``
-    is 128 bits of chance from the shell.
-    """
-
-    session: str
-    began_s: float
-    named: SourceId | None = None
-    ends_at: Instant | None = None
-
-
-class Placing(msgspec.Struct, frozen=True):
-    """A ``hello`` was heard; what the hub holds of the source is being looked up."""
-
-    session: str
-    hello: wire.Hello
-    version: int
-    ends_at: Instant | None
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """Entries that came and are being compared or committed."""
-
-    number: int
-    entries: tuple[journal.Entry, ...]
-    adopting: tuple[AdoptFact, ...] = ()
-
-
-class Open(msgspec.Struct, frozen=True):
-    """The session is open; ``held`` is the manifest the source has, as far as the hub knows."""
-
-    session: str
-    source: SourceId
-    point: PointId
-    epoch: int
-    held: Held
-    heard_s: float
-    pinged_s: float
-    ends_at: Instant | None = None
-    forked: bool = False
-    seq: int = 0
-    misses: int = 0
-    pings: int = 0
-    batch: Batch | None = None
-    whole: bool = False
-    confirmed_s: float | None = None
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """The session is over, and why."""
-
-    why: str
-
-
-State = Greeting | Placing | Open | Ended
-
-
-# --- inputs
-
-
-class Heard(msgspec.Struct, frozen=True):
-    """A message came, or something that is none."""
-
-    message: wire.FromSource | Refusal
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What the hub holds of the source that said ``hello``; ``head`` is None when it is not installed."""
-
-    head: SourceHead | None
-    lost: bool = False
-    hub_epoch: int = 0
-    source_key: str = ""
-    manifest_key: str = ""
-
-
-class Compared(msgspec.Struct, frozen=True):
-    """The head of the source's journal just now, and the hashes of entries below it that came again."""
-
-    head: SourceHead
-    known: Mapping[int, str]
-
-
-class Submitted(msgspec.Struct, frozen=True):
-    """What the engine made of the commands handed in."""
-
-    outcomes: Sequence[Outcome]
-
-
-class Shelved(msgspec.Struct, frozen=True):
-    """The manifests kept for the source, newest first; ``lost`` when the point is held to be out of contact."""
-
-    manifests: tuple[Manifest, ...]
-    lost: bool = False
-
-
-class Ticked(msgspec.Struct, frozen=True):
-    """Time passed."""
-
-
-class Stirred(msgspec.Struct, frozen=True):
-    """The point's manifest may have to change."""
-
-
-class Ousted(msgspec.Struct, frozen=True):
-    """The session must end: ``displaced`` by a newer one, ``certificate-revoked``, ``hub-stopping``, ``store-down``."""
-
-    why: str
-
-
-Input = Heard | Found | Compared | Submitted | Shelved | Ticked | Stirred | Ousted
-
-
-# --- effects
-
-
-class Send(msgspec.Struct, frozen=True):
-    """Send a message."""
-
-    message: wire.FromHub
-
-
-class Seal(msgspec.Struct, frozen=True):
-    """Sign a manifest or a difference, and send it."""
-
-    document: Manifest | Difference
-
-
-class Confirm(msgspec.Struct, frozen=True):
-    """Sign the word that this manifest is still in force, and send it."""
-
-    manifest: Manifest
-
-
-class Find(msgspec.Struct, frozen=True):
-    """Look up the source; answered by ``Found``."""
-
-    source: SourceId
-
-
-class Enter(msgspec.Struct, frozen=True):
-    """Record that this is the source's session now, which ends any other, in whatever hub process it is."""
-
-    source: SourceId
-    point: PointId
-    session: str
-
-
-class Compare(msgspec.Struct, frozen=True):
-    """Read the journal's head and the hashes of a span of numbers; answered by ``Compared``."""
-
-    source: SourceId
-    epoch: int
-    span: range
-
-
-class Submit(msgspec.Struct, frozen=True):
-    """Hand commands to the engine in one call; answered by ``Submitted``."""
-
-    commands: tuple[AnyCommand, ...]
-
-
-class Shelve(msgspec.Struct, frozen=True):
-    """Bring the point's manifest up to date; answered by ``Shelved``."""
-
-    point: PointId
-    held: Held
-
-
-class Close(msgspec.Struct, frozen=True):
-    """Close the line."""
-
-    why: str
-
-
-Effect = Send | Seal | Confirm | Find | Enter | Compare | Submit | Shelve | Close
-Step = tuple[State, list[Effect]]
+__all__ = [
+    "Batch",
+    "Close",
+    "Compare",
+    "Compared",
+    "Confirm",
+    "Effect",
+    "Ended",
+    "Enter",
+    "Find",
+    "Found",
+    "Greeting",
+    "Heard",
+    "Input",
+    "Now",
+    "Open",
+    "Ousted",
+    "Placing",
+    "Seal",
+    "Send",
+    "SetAside",
+    "Shelve",
+    "Shelved",
+    "State",
+    "Step",
+    "Stirred",
+    "Submit",
+    "Submitted",
+    "Ticked",
+    "WasSetAside",
+    "fork_of",
+    "step",
+]
 
 
 def step(state: State, happened: Input, now: Now) -> Step:
@@ -312,6 +190,7 @@ def _welcomed(state: Placing, found: Found, now: Now) -> Step:
         source_key=found.source_key,
         manifest_key=found.manifest_key,
         forked=is_forked,
+        tails=tails.tails_of(head, found.aside),
     )
     effects: list[Effect] = [Enter(head.source, head.point, state.session)]
     if news := _news(opened, now, fork=fork, lost=found.lost):
@@ -356,6 +235,8 @@ def _open(state: Open, happened: Input, now: Now) -> Step:
             return _message(replace(state, heard_s=now.steady_s, misses=0), message, now)
         case Compared():
             return _compared(state, happened, now)
+        case WasSetAside():
+            return _set_aside(state, happened, now)
         case Submitted(outcomes):
             return _submitted(state, outcomes, now)
         case Shelved():
@@ -373,7 +254,7 @@ def _open(state: Open, happened: Input, now: Now) -> Step:
 def _message(state: Open, message: wire.FromSource | Refusal, now: Now) -> Step:
     match message:
         case wire.JournalSent():
-            return _journal(state, message)
+            return _journal(state, message, now)
         case wire.ManifestWanted():
             return replace(state, whole=True), [Shelve(state.point, state.held)]
         case wire.Ping(number=number):
@@ -402,7 +283,7 @@ def _ticked(state: Open, now: Now) -> Step:
 # --- entries coming up
 
 
-def _journal(state: Open, sent: wire.JournalSent) -> Step:
+def _journal(state: Open, sent: wire.JournalSent, now: Now) -> Step:
     if state.forked:
         return state, [_nack(state, sent.number, "source-forked")]
     if not 0 < len(sent.entries) <= wire.JOURNAL_BATCH:
@@ -411,18 +292,29 @@ def _journal(state: Open, sent: wire.JournalSent) -> Step:
     for text in sent.entries:
         entry = journal.parse_entry(text.encode("utf-8", "replace"))
         if isinstance(entry, Refusal):
-            return state, [_nack(state, sent.number, entry.code)]
+            case = _broken(state, "an entry that cannot be read", entry.detail or entry.code, now)
+            return state, [_nack(state, sent.number, entry.code), case]
         entries.append(entry)
-    if any(entry.log_epoch < state.epoch for entry in entries):
+    epoch = min(state.epoch, *(entry.log_epoch for entry in entries))
+    if epoch < state.epoch and any(entry.log_epoch != epoch for entry in entries):
         return state, [_nack(state, sent.number, "journal-epoch")]
     span = range(min(entry.seq for entry in entries), max(entry.seq for entry in entries) + 1)
     span = range(span.start, min(span.stop, span.start + wire.JOURNAL_BATCH))
-    waiting = replace(state, batch=Batch(sent.number, tuple(entries)))
-    return waiting, [Compare(state.source, state.epoch, span)]
+    waiting = replace(state, batch=Batch(sent.number, epoch, tuple(entries), sent.entries))
+    return waiting, [Compare(state.source, epoch, span)]
 
 
-def _nack(state: Open, number: int, code: str, *, from_seq: int | None = None) -> Send:
-    return Send(wire.Nack(state.epoch, state.seq + 1 if from_seq is None else from_seq, code, number))
+def _nack(state: Open, number: int, code: str, *, from_seq: int | None = None, epoch: int | None = None) -> Send:
+    return Send(wire.Nack(epoch or state.epoch, state.seq + 1 if from_seq is None else from_seq, code, number))
+
+
+def _broken(state: Open, about: str, told: str, now: Now) -> Submit:
+    """A damaged entry is somebody's business: a case, once, however often it is sent again."""
+    return _case(state, CaseKind.JOURNAL_BROKEN, about, now=now, told=told)
+
+
+def _case(state: Open, what: CaseKind, about: str, *, now: Now, told: str) -> Submit:
+    return Submit((OpenPointCase(CommandId(""), f"source:{state.source}", now.at, state.point, what, about, told),))
 
 
 def _compared(state: Open, compared: Compared, now: Now) -> Step:
@@ -431,7 +323,11 @@ def _compared(state: Open, compared: Compared, now: Now) -> Step:
     if compared.head.epoch != state.epoch:
         return _ended("journal-epoch")
     batch, state = state.batch, replace(state, seq=compared.head.seq, batch=None)
-    head = _head_of(compared.head)
+    head = tails.log_head(compared.head, batch.epoch)
+    if head is None:
+        return state, [_nack(state, batch.number, "journal-epoch")]
+    if batch.epoch < state.epoch:
+        return _tail_compared(state, batch, compared, now=now)
     match journal.check_batch(head, batch.entries, source=state.source, known=compared.known):
         case journal.Accepted(entries=()):
             return state, [Send(wire.Ack(head.epoch, head.seq, head.hash, batch.number))]
@@ -442,16 +338,58 @@ def _compared(state: Open, compared: Compared, now: Now) -> Step:
             return state, [_nack(state, batch.number, "journal-gap", from_seq=expected)]
         case journal.Fork(at_seq=seq):
             return _forked(state, (state.epoch, seq), now, number=batch.number)
-        case journal.Broken():
-            return state, [_nack(state, batch.number, "journal-broken")]
+        case journal.Broken(seq=seq, why=why):
+            case = _broken(state, f"epoch {state.epoch} number {seq}", why, now)
+            return state, [_nack(state, batch.number, "journal-broken"), case]
         case found:
             assert_never(found)
 
 
-def _head_of(head: SourceHead) -> journal.Head:
-    if head.seq == 0:
-        return journal.first_head(head.source, head.epoch)
-    return journal.Head(head.epoch, head.seq, head.hash)
+def _tail_compared(state: Open, batch: Batch, compared: Compared, *, now: Now) -> Step:
+    """Entries of an ended epoch."""
+    head, first = tails.log_head(compared.head, batch.epoch), (batch.epoch, batch.entries[0].seq)
+    assert head is not None, "looked at before"
+    state, is_stuck = replace(state, gap=None), state.gap == first
+    verdict = tails.judge(
+        head, batch.entries, source=state.source, known=compared.known, aside=compared.aside, is_stuck=is_stuck
+    )
+    match verdict:
+        case tails.Follows(entries=()):
+            return state, [_acknowledged(batch)]
+        case tails.Follows(entries, is_all):
+            adopting = tuple(adoption_of(entry, state.point, now.at) for entry in entries)
+            return replace(state, batch=replace(batch, adopting=adopting, is_all=is_all)), [Submit(adopting)]
+        case tails.Missing(from_seq):
+            nack = _nack(state, batch.number, "journal-gap", from_seq=from_seq, epoch=batch.epoch)
+            return replace(state, gap=first), [nack]
+        case tails.Apart(index):
+            apart = zip(batch.entries[index:], batch.texts[index:], strict=True)
+            rows = tuple(JournalRow(state.source, batch.epoch, one.seq, one.hash, text.encode()) for one, text in apart)
+            return replace(state, batch=replace(batch, apart=index)), [SetAside(rows)]
+        case _:
+            assert_never(verdict)
+
+
+def _acknowledged(batch: Batch) -> Send:
+    """To its source the last entry of a batch is the head, whatever the hub made of it."""
+    last = batch.entries[-1]
+    return Send(wire.Ack(batch.epoch, last.seq, last.hash, batch.number))
+
+
+def _set_aside(state: Open, kept: WasSetAside, now: Now) -> Step:
+    """A case names what was set aside, before the source may forget it."""
+    if state.batch is None:
+        return state, []
+    told = f"{kept.count} entries, the first is number {kept.first_seq}"
+    return state, [_case(state, CaseKind.ENTRIES_SET_ASIDE, f"epoch {state.batch.epoch}", now=now, told=told)]
+
+
+def _aside_told(state: Open, batch: Batch, outcome: Outcome) -> Step:
+    """The case is open, or was; if it could not be opened just now the entries are to come again."""
+    if isinstance(outcome, Refusal) and outcome.code not in {"case-open", "too-many-cases"}:
+        first = batch.entries[batch.apart or 0].seq
+        return state, [_nack(state, batch.number, outcome.code, from_seq=first, epoch=batch.epoch)]
+    return state, [_acknowledged(batch)]
 
 
 def _forked(state: Open, fork: tuple[int, int], now: Now, *, number: int) -> Step:
@@ -463,21 +401,38 @@ def _forked(state: Open, fork: tuple[int, int], now: Now, *, number: int) -> Ste
 
 def _submitted(state: Open, outcomes: Sequence[Outcome], now: Now) -> Step:
     batch = state.batch
-    if batch is None or not batch.adopting:
+    if batch is None or not (batch.adopting or batch.apart is not None):
         return state, []
     state = replace(state, batch=None)
+    if batch.apart is not None:
+        return _aside_told(state, batch, outcomes[0])
     refused = next((index for index, outcome in enumerate(outcomes) if isinstance(outcome, Refusal)), len(outcomes))
     effects: list[Effect] = []
     if refused:
         last = batch.adopting[refused - 1]
-        state = replace(state, seq=last.seq)
+        state = replace(state, seq=last.seq) if batch.epoch == state.epoch else state
         effects.append(Send(wire.Ack(last.epoch, last.seq, last.hash, batch.number)))
-    if refused == len(outcomes):
+    if refused == len(outcomes) and batch.is_all:
         return state, effects
+    if batch.epoch < state.epoch:
+        return _rest_of_tail(state, batch, outcomes[refused:], effects)
     refusal = outcomes[refused]
     assert isinstance(refusal, Refusal)
     after, more = _refused(state, refusal, now, number=batch.number)
     return after, [*effects, *more]
+
+
+def _rest_of_tail(state: Open, batch: Batch, left: Sequence[Outcome], effects: list[Effect]) -> Step:
+    """What of an ended epoch was not adopted is to come again, and is then judged by itself."""
+    code = left[0].code if left and isinstance(left[0], Refusal) else "journal-broken"
+    if code in {"journal-epoch", "source-unknown"}:
+        return _ended(code)
+    adopted = batch.adopting[: len(batch.adopting) - len(left)]
+    from_seq = adopted[-1].seq + 1 if adopted else batch.adopting[0].seq
+    nack = _nack(state, batch.number, code, from_seq=from_seq, epoch=batch.epoch)
+    if code == "source-forked":
+        return replace(state, forked=True), [*effects, nack, Send(wire.Forked(state.epoch, state.seq + 1))]
+    return state, [*effects, nack]
 
 
 def _refused(state: Open, refusal: Refusal, now: Now, *, number: int) -> Step:
