@@ -3,6 +3,7 @@
 from restante.core.bank import Condition, SourceKind
 from restante.core.ids import StayKey
 from restante.edge.boards.steel import Deed
+from restante.edge.drivers.port import Door, DoorReading, Item
 from restante.edge.inputs import Choice, DoorsSeen, Inspected, ManifestCame
 from restante.wire.manifest import Grant, GrantKind, ListedCompartment, difference, sign
 from tests.edge.rig import (
@@ -137,3 +138,90 @@ def test_readings_of_doors_nobody_listed_do_no_harm() -> None:
     assert rig.put_in(1) == 1
     rig.scan(2)
     assert rig.kinds()[-1] == "deposit-declined"
+
+
+def inheriting(*, sensors: bool) -> Rig:
+    """A new controller that took over the stay of a parcel behind door 2."""
+    rig = Rig(epoch=2)
+    held = Grant(GrantKind.COLLECT, CARRIER, parcel(1), verifier=verifier(CODE, epoch=2), stay=OLD, door=2)
+    if not sensors:
+        blind = {door: DoorReading(Door.CLOSED, Item.UNKNOWN) for door in range(1, 5)}
+        rig.feed(DoorsSeen(blind))
+        rig.feed(DoorsSeen(blind))
+    rig.open_session()
+    rig.send(c1=held)
+    assert [stay.door for stay in rig.agent.state.stays.values()] == [2]
+    return rig
+
+
+OLD = StayKey(SOURCE, 1, 77)
+
+
+def test_a_stay_the_hub_lists_no_more_is_let_go_and_its_door_is_in_doubt() -> None:
+    """Given an inherited stay, when the hub hears it ended before, then its door is in doubt until a person looked."""
+    rig = inheriting(sensors=False)
+    rig.send("c1")
+    assert rig.agent.state.stays == {}
+    assert rig.agent.state.conditions[2] is Condition.UNKNOWN
+    assert rig.facts("condition-seen")[-1].data["stays"] == []
+    assert rig.facts("parcel-taken-out") == []
+
+
+def test_a_content_sensor_spares_the_doubt() -> None:
+    """Given an inherited stay and a sensor that sees nothing there, when it is let go, then the door is free."""
+    rig = inheriting(sensors=True)
+    rig.send("c1")
+    assert rig.agent.state.stays == {}
+    assert rig.agent.state.conditions.get(2, Condition.IN_ORDER) is Condition.IN_ORDER
+
+
+def test_a_stay_is_not_let_go_while_its_door_is_dealt_with() -> None:
+    """Given an inherited parcel being taken out, when the hub lists it no more, then the withdrawal is told first."""
+    rig = inheriting(sensors=True)
+    rig.code(CODE)
+    rig.send("c1")
+    assert list(rig.agent.state.stays) == [str(OLD)]
+    rig.do(2, Deed.TAKE, Deed.PUSH)
+    assert [entry.data["stay"] for entry in rig.facts("parcel-taken-out")] == [[SOURCE, 1, 77]]
+    assert rig.agent.state.stays == {}
+
+
+def test_a_stay_let_go_may_be_handed_down_again() -> None:
+    """Given a stay that was let go, when a restored hub lists it again, then it is taken over again."""
+    rig = inheriting(sensors=False)
+    held = rig.grants["c1"]
+    rig.send("c1")
+    rig.send(c1=held)
+    assert list(rig.agent.state.stays) == [str(OLD)]
+    assert len(rig.facts("stay-inherited")) == 2
+
+
+def test_what_was_seen_to_end_here_is_not_inherited() -> None:
+    """Given a collection the hub has not heard of, when a new epoch hands its stay down, then it stays ended."""
+    rig = Rig()
+    rig.install(d1=deposit(1), c1=collect(1, CODE))
+    door = rig.put_in(1)
+    stay = rig.stay(1)
+    rig.choose(Choice.CLOSE_ROUND)
+    rig.code(CODE)
+    rig.do(door, Deed.TAKE, Deed.PUSH)
+    assert rig.agent.state.stays == {}
+    rig.epoch = 2
+    rig.open_session()
+    rig.wake()
+    rig.send(c1=Grant(GrantKind.COLLECT, CARRIER, parcel(1), stay=stay, door=door))
+    assert rig.agent.state.stays == {}
+    assert rig.facts("stay-inherited") == []
+
+
+def test_another_disks_parcel_under_our_number_puts_its_door_in_doubt() -> None:
+    """Given a stay of ours, when the hub hands down another parcel's under its number, then that door is in doubt."""
+    rig = Rig()
+    rig.install(d1=deposit(1))
+    door = rig.put_in(1)
+    other = door % 4 + 1
+    rig.epoch = 2
+    rig.open_session()
+    rig.send(c9=Grant(GrantKind.COLLECT, CARRIER, parcel(9), stay=rig.stay(1), door=other))
+    assert rig.agent.state.conditions[other] is Condition.UNKNOWN
+    assert [stay.parcel for stay in rig.agent.state.stays.values()] == [parcel(1)]

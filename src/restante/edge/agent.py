@@ -204,6 +204,7 @@ def _woke(draft: Draft, software: str) -> None:
 
 def _pass_time(draft: Draft) -> None:
     openings.pass_time(draft)
+    lists.let_go(draft)
     state = draft.state
     if state.round is not None and draft.now_ms - state.round.touched_ms > ROUND_IDLE_MS:
         draft.put(round=None)

@@ -32,6 +32,7 @@ _MAPS: Final[dict[str, Any]] = {
     "stays": dict[str, OpenStay],
     "spent": dict[str, Spent],
     "inherited": dict[str, bool],
+    "ended": dict[str, Instant],
     "lockouts": dict[str, Lockout],
     "openings": dict[int, Opening],
 }

@@ -5,9 +5,11 @@ from typing import Final
 
 from restante.core import facts
 from restante.core.bank import Condition, SourceKind
+from restante.core.ids import ParcelId
 from restante.core.refusals import Refusal
 from restante.edge import clock, doors
 from restante.edge.draft import Draft
+from restante.edge.drivers.port import Item
 from restante.edge.inputs import ManifestCame, WholeWanted
 from restante.edge.state import OpenStay, State
 from restante.wire.manifest import Applied, Pinned, apply, apply_fresh, wants_full
@@ -40,6 +42,7 @@ def _in_force(draft: Draft, applied: Applied) -> None:
     if before is not None and before.digest == applied.digest:
         return
     draft.record(facts.ManifestApplied(applied.manifest.hub_epoch, applied.manifest.generation))
+    let_go(draft)
     _inherit(draft)
     if before is None and draft.state.log_epoch > 1 and not _has_history(draft.state):
         _doubt_the_rest(draft)
@@ -51,9 +54,12 @@ def _inherit(draft: Draft) -> None:
     assert draft.state.manifest is not None
     for grant in draft.state.manifest.manifest.grants.values():
         state, key = draft.state, grant.stay
-        if key is None or grant.door is None or grant.parcel is None or str(key) in state.inherited:
+        if key is None or grant.door is None or grant.parcel is None or key.epoch >= state.log_epoch:
             continue
-        if key.epoch >= state.log_epoch or str(key) in state.stays:
+        if str(key) in state.stays:
+            _doubt_another(draft, state.stays[str(key)], grant.parcel, grant.door)
+            continue
+        if str(key) in state.inherited or str(key) in state.ended:
             continue
         draft.record(facts.StayInherited(grant.parcel, key, grant.door))
         stay = OpenStay(key, grant.parcel, grant.door, grant.holder)
@@ -61,6 +67,38 @@ def _inherit(draft: Draft) -> None:
             stays={**draft.state.stays, str(key): stay},
             inherited={**draft.state.inherited, str(key): True},
         )
+
+
+def _doubt_another(draft: Draft, ours: OpenStay, parcel: ParcelId, door: int) -> None:
+    """Where another disk wrote on under our numbers, its parcel lies behind a door that we think free."""
+    if ours.parcel != parcel and ours.door != door and draft.state.kind is SourceKind.BANK:
+        doors.note_condition(draft, door, Condition.UNKNOWN)
+
+
+def let_go(draft: Draft) -> None:
+    """Give up stays of earlier controllers that the hub lists no more: it has heard that they ended before.
+
+    Nobody here saw the parcel leave, so its compartment is in doubt until the content sensor or a person has looked;
+    on a shelf staff look anyway. A door that is being dealt with is settled first.
+    """
+    state = draft.state
+    if state.manifest is None or not any(key in state.inherited for key in state.stays):
+        return
+    listed = {str(grant.stay) for grant in state.manifest.manifest.grants.values() if grant.stay is not None}
+    for key, stay in state.stays.items():
+        if key in state.inherited and key not in listed and stay.door not in state.openings:
+            _let_go(draft, key, stay.door)
+
+
+def _let_go(draft: Draft, key: str, door: int) -> None:
+    state = draft.state
+    draft.put(
+        stays={name: one for name, one in state.stays.items() if name != key},
+        inherited={name: True for name in state.inherited if name != key},
+    )
+    is_empty = doors.is_shut(state, door) and doors.item_behind(state, door) is Item.NO
+    if state.kind is SourceKind.BANK and not is_empty:
+        doors.note_condition(draft, door, Condition.UNKNOWN)
 
 
 def _has_history(state: State) -> bool:
@@ -84,3 +122,7 @@ def _forget_spent(draft: Draft) -> None:
     kept = {name: spent for name, spent in state.spent.items() if name in listed or spent.at >= since}
     if len(kept) != len(state.spent):
         draft.put(spent=kept)
+    handed_down = {str(grant.stay) for grant in listed.values()}
+    ended = {key: at for key, at in state.ended.items() if key in handed_down or at >= since}
+    if len(ended) != len(state.ended):
+        draft.put(ended=ended)

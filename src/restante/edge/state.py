@@ -111,7 +111,10 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an agent knows. The first part is kept, the second is found again after a start."""
+    """Everything an agent knows. The first part is kept, the second is found again after a start.
+
+    ``ended`` has the stays that were seen to end here, and when: the hub may hear of it late, and hand them down.
+    """
 
     source: SourceId
     kind: SourceKind = SourceKind.BANK
@@ -126,6 +129,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     stays: dict[str, OpenStay] = {}
     spent: dict[str, Spent] = {}
     inherited: dict[str, bool] = {}
+    ended: dict[str, Instant] = {}
     lockouts: dict[str, Lockout] = {}
     openings: dict[int, Opening] = {}
 

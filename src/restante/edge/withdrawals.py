@@ -58,6 +58,7 @@ def _taken_out(draft: Draft, key: StayKey, task: Taking, *, evidence: Evidence) 
     draft.put(
         stays={name: one for name, one in state.stays.items() if name != str(key)},
         spent={**state.spent, grant: deposits.used_once_more(state, grant)},
+        ended={**state.ended, str(key): state.clock.at},
     )
 
 
