@@ -2,17 +2,21 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restante.core.commands import AdoptFact, ReportFork
+from restante.core.commands import AdoptFact, OpenPointCase, ReportFork
 from restante.core.facts import Unknown
 from restante.core.ids import PointId
 from restante.core.refusals import Refusal
-from restante.core.world import SourceHead
+from restante.core.world import Reached, SourceHead
 from restante.edge import sync
+from restante.edge.boards.steel import Deed
+from restante.edge.inputs import Choice
 from restante.hub.engine import Accepted
 from restante.hub.fleet import session as hub
+from restante.store.ledger import JournalRow
 from restante.wire import journal, seal
 from restante.wire import manifest as lists
 from restante.wire import session as wire
@@ -33,6 +37,8 @@ class TwoEnds:
         self.entries: list[journal.Entry] = []
         self.adopted: list[AdoptFact] = []
         self.forks: list[ReportFork] = []
+        self.cases: list[OpenPointCase] = []
+        self.aside: dict[tuple[int, int, str], JournalRow] = {}
         self.manifests: list[lists.Manifest] = []
         self.up: list[wire.FromSource] = []
         self.down: list[wire.FromHub] = []
@@ -89,7 +95,7 @@ class TwoEnds:
             applied.digest if applied else "",
             wire.SourceClock("system", 1_000),
         )
-        self.source(sync.Connected(hello, self.rig.book.acknowledged()))
+        self.source(sync.Connected(hello, self.rig.book.acknowledged(), self.rig.book.extents()))
 
     def cut(self) -> None:
         """The line is lost with all that was on it."""
@@ -117,9 +123,17 @@ class TwoEnds:
             case hub.Confirm(manifest):
                 self.down.append(lists.sign_fresh(manifest, self.rig.hub_time, KEY))
             case hub.Find():
-                return [hub.Found(self.head, False, 1, seal.to_text(SOURCE_KEY), MANIFEST_KEY)]
-            case hub.Compare(span=span):
-                return [hub.Compared(self.head, {one.seq: one.hash for one in self.entries if one.seq in span})]
+                last = {epoch: seq for epoch, seq, _ in sorted(self.aside)}
+                return [hub.Found(self.head, False, 1, seal.to_text(SOURCE_KEY), MANIFEST_KEY, last)]
+            case hub.Compare(epoch=epoch, span=span):
+                known = {one.seq: one.hash for one in self.entries if one.log_epoch == epoch and one.seq in span}
+                nearby = range(span.start - 1, span.stop)
+                aside = frozenset(digest for at, seq, digest in self.aside if at == epoch and seq in nearby)
+                return [hub.Compared(self.head, known, aside)]
+            case hub.SetAside(rows):
+                self.aside |= {(row.epoch, row.seq, row.hash): row for row in rows}
+                kept = sorted(seq for epoch, seq, _ in self.aside if epoch == rows[0].epoch)
+                return [hub.WasSetAside(kept[0], len(kept))]
             case hub.Submit(commands):
                 return [hub.Submitted([self.commit(command) for command in commands])]
             case hub.Shelve():
@@ -132,14 +146,28 @@ class TwoEnds:
         """Adopt an entry, as the engine would."""
         if isinstance(command, ReportFork):
             self.forks.append(command)
+        if isinstance(command, OpenPointCase):
+            self.cases.append(command)
         if isinstance(command, AdoptFact):
-            assert command.seq == self.head.seq + 1
+            reached = self.head.reached(command.epoch)
+            assert reached is not None
+            assert command.seq == reached.seq + 1
             entry = journal.parse_entry(command.entry)
             assert isinstance(entry, journal.Entry)
             self.entries.append(entry)
             self.adopted.append(command)
-            self.head = SourceHead(SOURCE, POINT, command.epoch, command.seq, command.hash)
+            self.head = self.head.moved(command.epoch, Reached(command.seq, command.hash))
         return Accepted()
+
+    def begin_epoch(self) -> None:
+        """A person settles what was found: the old controller is shut out, and a new epoch begins."""
+        epoch = self.rig.epoch = self.head.epoch + 1
+        past = {**self.head.past, self.head.epoch: Reached(self.head.seq, self.head.hash)}
+        self.head = SourceHead(SOURCE, POINT, epoch, past=past)
+        self.rig.generation += 1
+        self.manifests = [self.rig.manifest()]
+        self.hub = hub.Ended("revoked")
+        self.cut()
 
     def list_now(self, **grants: lists.Grant) -> None:
         """The hub's list changes."""
@@ -231,6 +259,104 @@ def test_a_disk_put_back_is_a_fork_at_both_ends() -> None:
     assert ends.rig.agent.state.forked
     assert ends.forks
     assert len(ends.entries) == held
+
+
+def forked() -> tuple[TwoEnds, journal.Head]:
+    """A bank held to be two, with a parcel behind each of two doors; and the end of what the hub holds of it."""
+    ends = installed()
+    ends.list_now(c2=collect(2, "87654321"))
+    ends.settle()
+    ends.visit(1)
+    ends.visit(2)
+    ends.rig.choose(Choice.CLOSE_ROUND)
+    ends.settle()
+    held = ends.rig.book.head
+    ends.head = msgspec.structs.replace(ends.head, forked_at=held.seq)
+    ends.cut()
+    for _ in range(70):
+        ends.now_ms += 1_000
+        ends.source(sync.Ticked())
+        ends.carry()
+    assert ends.rig.agent.state.forked
+    return ends, held
+
+
+def taken(ends: TwoEnds, code: str, number: int) -> None:
+    """A recipient takes a parcel out."""
+    door = next(one.door for one in ends.rig.agent.state.stays.values() if one.key == ends.rig.stay(number))
+    ends.rig.code(code)
+    ends.rig.do(door, Deed.TAKE, Deed.PUSH)
+    ends.source(sync.JournalGrew(ends.rig.book.head))
+
+
+def all_entries(ends: TwoEnds) -> list[str]:
+    """The hashes of the book, oldest epoch first."""
+    return [one.hash for epoch in sorted(ends.rig.book.entries) for one in ends.rig.book.entries[epoch]]
+
+
+def test_collections_made_while_forked_reach_the_hub_once_a_new_epoch_began() -> None:
+    """Given a fork, when two parcels are collected and a new epoch begins on the same book, then the hub has both."""
+    ends, held = forked()
+    taken(ends, "12345678", 1)
+    taken(ends, "87654321", 2)
+    ends.carry()
+    assert ends.head.seq == held.seq, "nothing is adopted before it is settled"
+    ends.begin_epoch()
+    ends.settle()
+    assert [one.hash for one in ends.entries] == all_entries(ends), "hash for hash, and the old epoch's end first"
+    kinds = [command.fact.__struct_config__.tag for command in ends.adopted if command.seq > held.seq]
+    assert kinds.count("parcel-taken-out") == 2
+    assert (ends.head.epoch, ends.aside, ends.cases) == (2, {}, [])
+    assert ends.rig.agent.state.forked is False
+    assert ends.rig.facts("stay-inherited") == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 8), max_size=6), st.booleans())
+def test_the_end_of_an_old_epoch_survives_any_cuts(frames: list[int], is_woken: bool) -> None:
+    """Given an old epoch's end on its way, when the line or the power is cut after any frames, then nothing is lost."""
+    ends, _ = forked()
+    taken(ends, "12345678", 1)
+    ends.begin_epoch()
+    for count in frames:
+        ends.now_ms += 301_000
+        ends.source(sync.Ticked())
+        ends.carry(count)
+        ends.cut()
+        if is_woken:
+            ends.rig.wake()
+    taken(ends, "87654321", 2)
+    ends.settle()
+    assert [one.hash for one in ends.entries] == all_entries(ends)
+    assert (ends.aside, ends.forks) == ({}, [])
+
+
+def test_a_cloned_disks_own_end_is_set_aside_and_named() -> None:
+    """Given two disks of which the hub adopted one, when an epoch begins on the other, then its end is set aside."""
+    ends, held = forked()
+    clone = (ends.rig.book.head, dict(ends.rig.book.kept), {1: list(ends.rig.book.entries[1])})
+    acked = ends.rig.book.acked[1]
+    taken(ends, "12345678", 1)
+    for entry in ends.rig.facts()[held.seq :]:  # the hub came to know one disk ...
+        ends.head = msgspec.structs.replace(ends.head, seq=entry.seq, hash=entry.hash)
+        ends.entries.append(entry)
+    ends.rig.book.head, ends.rig.book.kept, ends.rig.book.entries = clone
+    ends.rig.book.acked[1] = acked
+    ends.rig.wake()  # ... and a person put the other one in
+    taken(ends, "87654321", 2)
+    apart = [journal.write_entry(one) for one in ends.rig.facts()[held.seq :]]
+    adopted = len(ends.entries)
+    ends.begin_epoch()
+    ends.settle()
+    assert [row.entry for row in ends.aside.values()] == apart, "byte for byte"
+    assert [one.log_epoch for one in ends.entries[adopted:]] == [2] * (len(ends.entries) - adopted)
+    assert {case.about for case in ends.cases} == {"epoch 1"}
+    assert ends.cases[-1].told == f"{len(apart)} entries, the first is number {held.seq + 1}"
+    known = len(ends.aside)
+    ends.cut()
+    ends.settle()
+    assert len(ends.aside) == known
+    assert len(ends.cases) == 1, "what is set aside is not asked for again"
 
 
 ACTS = st.lists(
