@@ -116,7 +116,7 @@ async def _caller(job: Job, number: int, *, waiting: Iterator[str], end_s: float
     events, turn = 0, number
     while (sent_s := time.perf_counter()) < end_s:
         turn += 1
-        asked = _next(job, number, turn, waiting)
+        asked = _next(job, waiting, number=number, turn=turn)
         if asked is None:
             break
         status, body = await _request(reader, writer, asked, key=job.key)
@@ -129,7 +129,7 @@ async def _caller(job: Job, number: int, *, waiting: Iterator[str], end_s: float
     return Measured(len(waits_ms) - len(failures), events, 0.0, waits_ms, failures)
 
 
-def _next(job: Job, number: int, turn: int, waiting: Iterator[str]) -> tuple[str, bytes] | None:
+def _next(job: Job, waiting: Iterator[str], *, number: int, turn: int) -> tuple[str, bytes] | None:
     match turn % 3:
         case 0:
             reference = f"{job.name}-{number}-{turn}"

@@ -15,6 +15,7 @@ from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -25,14 +26,16 @@ from schemathesis.specs.openapi.checks import (
 from restante.hub.app import serving
 from tests.hub.api import DIMENSIONS, Api, an_api
 
-EXAMPLES = 20
-CHECKS = (
+EXAMPLES = 12
+CHECKS = [
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,
     response_headers_conformance,
     response_schema_conformance,
-)
+]
+Case = schemathesis.Case[Any]
+Operation = schemathesis.schemas.APIOperation[Any, Any, Any, Any]
 ENDLESS = "/v1/feed/stream"
 
 
@@ -92,6 +95,7 @@ def test_whatever_is_sent_the_document_tells_of_the_answer(database: str, tmp_pa
         schema = schemathesis.openapi.from_url(f"{hub.url}/v1/openapi.json")
         tried: dict[str, Counter[int]] = {}
         for result in schema.get_all_operations():
+            assert isinstance(result, Ok), result
             operation = result.ok()
             if operation.path == ENDLESS:
                 continue
@@ -109,7 +113,7 @@ def _likely(body: Any, hub: Served) -> Any:
     return [_likely(one, hub) for one in body] if isinstance(body, list) else body
 
 
-def _try(operation: schemathesis.schemas.APIOperation, hub: Served) -> Counter[int]:
+def _try(operation: Operation, hub: Served) -> Counter[int]:
     """The statuses of the answers to requests of both kinds."""
     statuses: Counter[int] = Counter()
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -119,7 +123,7 @@ def _try(operation: schemathesis.schemas.APIOperation, hub: Served) -> Counter[i
     return statuses
 
 
-def _ask(strategy: SearchStrategy[schemathesis.Case], hub: Served, statuses: Counter[int]) -> None:
+def _ask(strategy: SearchStrategy[Case], hub: Served, statuses: Counter[int]) -> None:
     numbers = iter(range(10_000))
 
     @settings(
@@ -131,7 +135,7 @@ def _ask(strategy: SearchStrategy[schemathesis.Case], hub: Served, statuses: Cou
         suppress_health_check=list(HealthCheck),
     )
     @given(case=strategy)
-    def one(case: schemathesis.Case) -> None:
+    def one(case: Case) -> None:
         number = next(numbers)
         if number % 2 and case.path_parameters:
             case.path_parameters.update(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -126,7 +126,7 @@ async def an_api(database: str, folder: Path, **changed: Any) -> AsyncIterator[A
         fleet = Fleet(ledger, engine.submit, records, authority, open_keys(keys), settings, "wss://127.0.0.1:8443")
         parts = Parts(database, settings, engine, ledger, vault, fleet, time.now)
         async with open_app(parts) as app:
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
                 api = Api(app, parts, time, client=client, key=operator_key(Path(settings.state)))
                 await api.admit("swift")

@@ -200,7 +200,7 @@ async def stream_feed(
             if page.items:
                 yield ServerSentEventMessage(data=msgspec.json.encode(page.items[-1]).decode(), event="event", id=text)
             else:
-                yield ServerSentEventMessage(comment="still here", id=text)
+                yield ServerSentEventMessage(data=None, comment="still here", id=text)
 
     return ServerSentEvent(events())
 
