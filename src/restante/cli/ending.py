@@ -55,7 +55,8 @@ def ended(errors: Console) -> Iterator[None]:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] == "restante":
             raise
-        errors.print(f"This command needs {missing.name}, which a bank does without: pip install 'restante[demo]'")
+        lacking = f"This command needs {missing.name}, which a bank does without: pip install 'restante[demo]'"
+        errors.print(escape(lacking))
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -104,9 +104,11 @@ async def draw_up(ledger: PostgresLedger, evidence: Evidence) -> Account:
     day, spots = evidence.day, list(evidence.network.spots.values())
     verdict = Verdict(wrong=list(day.ground.breaches))
     books = read_books(spots, verdict)
-    await compare_journals(ledger, books, spots, verdict)
+    await compare_journals(ledger, books, spots=spots, verdict=verdict)
     banks, people = told_by_books(books, verdict), told_by_people(day.ground)
-    await compare_parcels(ledger, day.ground, {"API": evidence.hub, "machines": banks, "people": people}, verdict.wrong)
+    await compare_parcels(
+        ledger, day.ground, {"API": evidence.hub, "machines": banks, "people": people}, wrong=verdict.wrong
+    )
     verdict.wrong += [f"ledger: {one.what} {one.key} {one.detail}" for one in await check(ledger)]
     verdict.wrong += _unheard(evidence, day.ways)
     rows = await ledger.parcels(day.ground.items)  # type: ignore[arg-type]  # ids are parcels' ids here

@@ -127,7 +127,7 @@ def read_books(spots: Sequence[Spot], verdict: Verdict) -> dict[str, list[Entry]
 
 
 async def compare_journals(
-    ledger: PostgresLedger, books: Mapping[str, Sequence[Entry]], spots: Sequence[Spot], verdict: Verdict
+    ledger: PostgresLedger, books: Mapping[str, Sequence[Entry]], *, spots: Sequence[Spot], verdict: Verdict
 ) -> None:
     """Hold every entry that the hub adopted to the machine's own, byte for byte and hash for hash."""
     for spot in spots:
@@ -171,7 +171,7 @@ def told_by_people(ground: Ground) -> Told:
 
 
 async def compare_parcels(
-    ledger: PostgresLedger, ground: Ground, tellers: Mapping[str, Told], wrong: list[str]
+    ledger: PostgresLedger, ground: Ground, tellers: Mapping[str, Told], *, wrong: list[str]
 ) -> None:
     """Hold the accounts of all witnesses to each other, parcel by parcel."""
     rows = await ledger.parcels(ParcelId(parcel) for parcel in ground.items)
@@ -212,7 +212,7 @@ async def draw_up(ledger: PostgresLedger, evidence: Evidence) -> Account:
     ground, spots = evidence.ground, evidence.spots
     verdict = Verdict(wrong=list(ground.breaches))
     books = read_books(spots, verdict)
-    await compare_journals(ledger, books, spots, verdict)
+    await compare_journals(ledger, books, spots=spots, verdict=verdict)
     machines, people = told_by_books(books, verdict), told_by_people(ground)
     tellers = {"API": evidence.hub, "machines": machines, "people": people}
     await compare_parcels(ledger, ground, tellers, wrong=verdict.wrong)

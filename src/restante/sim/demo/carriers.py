@@ -205,6 +205,11 @@ class Carrier:
         for item in taken:
             self._took_back(item, spot)
 
+    def _released(self, releasing: "asyncio.Task[None]") -> None:
+        self._releasing.discard(releasing)
+        if not releasing.cancelled() and (wrong := releasing.exception()) is not None:
+            self._ground.breaches.append(f"a release broke off: {wrong}")
+
     def _later(self, spot: Spot) -> None:
         """Come back to a point later; with a new code if the old one opened nothing twice."""
         self._again_s[spot.point] = time.monotonic() + AGAIN_S
@@ -218,7 +223,7 @@ class Carrier:
         if item.spot is spot:
             releasing = asyncio.create_task(self.release(item))
             self._releasing.add(releasing)
-            releasing.add_done_callback(self._releasing.discard)
+            releasing.add_done_callback(self._released)
 
     def _due_behind(self, spot: Spot, door: int) -> list[Item]:
         return [item for item in self.to_take_back(spot) if item.behind == (spot.source, door)]

@@ -13,11 +13,12 @@ import msgspec
 from restante.core.bank import SourceKind
 from restante.edge.boards.steel import Deed
 from restante.hub.notices.sink import Sink
-from restante.sim.city import City
+from restante.sim.city import Building, City
 from restante.sim.demo.carriers import Carrier
 from restante.sim.demo.ground import Ground, Item, Role, Spot
 from restante.sim.demo.pace import PacedClock
 from restante.sim.demo.recipients import Recipients
+from restante.sim.sites import Site
 
 SHARES: Final[Mapping[Role, float]] = {
     Role.NEVER_COMES: 0.03,
@@ -84,6 +85,7 @@ class Day:
         self._recipients = Recipients(cast.ground, cast.sink, cast.carriers, clock=clock, chance=chance)
         self._number = 0
         self._lives: set[asyncio.Task[None]] = set()
+        self._failed: list[asyncio.Task[None]] = []
         self._some_announced = asyncio.Event()
         self.announced_all = asyncio.Event()
         self.cut_over = asyncio.Event()
@@ -100,7 +102,7 @@ class Day:
         try:
             while not self._is_over():
                 watch()
-                _raise_first([*driving, *acting, *self._lives])
+                _raise_first([*driving, *acting, *self._failed])
                 await asyncio.sleep(0.2)
         finally:
             for task in (*driving, *acting, *self._lives):
@@ -144,7 +146,12 @@ class Day:
         if item.spot is not None:
             life = asyncio.create_task(self._recipients.live(item, self._other))
             self._lives.add(life)
-            life.add_done_callback(self._lives.discard)
+            life.add_done_callback(self._end_of_life)
+
+    def _end_of_life(self, life: "asyncio.Task[None]") -> None:
+        self._lives.discard(life)
+        if not life.cancelled() and life.exception() is not None:
+            self._failed.append(life)
 
     def _rank(self, role: Role) -> int:
         if role in {Role.REDIRECTS_EARLY, Role.REDIRECTS_LATE, Role.MEETS_A_JAM}:
@@ -157,7 +164,7 @@ class Day:
         home = self._chance.choice(self._cast.city.buildings)
         sites = {site.code: site for site in self._cast.city.sites}
         spots = [spot for spot in self._cast.spots if role is not Role.MEETS_A_JAM or spot.kind is SourceKind.BANK]
-        far_m = [_metres(home.lat, home.lon, sites[spot.code].lat, sites[spot.code].lon) for spot in spots]
+        far_m = [_metres(home, sites[spot.code]) for spot in spots]
         weights = [math.exp(-metres / _WALK_M) + 1e-9 for metres in far_m]
         return self._chance.choices(spots, weights)[0]
 
@@ -223,6 +230,6 @@ def _raise_first(tasks: Sequence[asyncio.Task[None]]) -> None:
             raise wrong
 
 
-def _metres(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    east = (other_lon - lon) * math.cos(math.radians(lat))
-    return math.hypot(other_lat - lat, east) * _METRES_PER_DEGREE
+def _metres(home: Building, site: Site) -> float:
+    east = (site.lon - home.lon) * math.cos(math.radians(home.lat))
+    return math.hypot(site.lat - home.lat, east) * _METRES_PER_DEGREE

@@ -61,7 +61,7 @@ class Recipients:
             if kind == "ready" and item.first_code_s is None:
                 item.first_code_s = at_s
             if code is not None:
-                await self._act(item, kind, code, others)
+                await self._act(item, kind, code, others=others)
 
     def _read(self, mail: Received, item: Item) -> tuple[str, str | None]:
         """What a mail is about, by its subject as people read it, and the code in it."""
@@ -73,7 +73,7 @@ class Recipients:
                 return kind, read_code(parsed)
         return "", None
 
-    async def _act(self, item: Item, kind: str, code: str, others: Callable[[Spot], Spot]) -> None:
+    async def _act(self, item: Item, kind: str, code: str, *, others: Callable[[Spot], Spot]) -> None:
         """What the person does about a mail with a code."""
         match kind, item.role:
             case "drop-off", _:

@@ -57,7 +57,7 @@ async def demo(wish: Wish, show: Show) -> Account | None:
             with show.on_stage(stage):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if wish.plan.parcels is None else wish.longest_s):
-                        await day.run(_watching(stage, day, show, following))
+                        await day.run(_watching(stage, day, show, following=following))
                 show.note("every story has ended; the last facts go up")
                 await _drain(stage, watcher, following)
         finally:
@@ -68,7 +68,7 @@ async def demo(wish: Wish, show: Show) -> Account | None:
         return await _account(stage, time.monotonic() - began_s)
 
 
-def _watching(stage: Stage, day: Day, show: Show, following: "asyncio.Task[None]") -> Callable[[], None]:
+def _watching(stage: Stage, day: Day, show: Show, *, following: "asyncio.Task[None]") -> Callable[[], None]:
     """What is looked at several times a second: programs that ended, lines that are cut, and the screen."""
 
     def watch() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from restante.sim.demo.api import Api
 from restante.sim.demo.carriers import Carrier
 from restante.sim.demo.children import Children
 from restante.sim.demo.day import Cast
-from restante.sim.demo.ground import Ground
+from restante.sim.demo.ground import Ground, Spot
 from restante.sim.demo.pace import PacedClock, real_now
 from restante.sim.demo.picture import Picture
 from restante.sim.demo.world import CARRIERS, admit, build, chosen
@@ -70,6 +70,8 @@ async def set_up(folder: Path, *, pace: float, banks: int, counters: int, show: 
         sink = await stack.enter_async_context(await open_sink(folder / "mail"))
         clock = PacedClock(real_now(), pace)
         children = Children(folder / "log", _environment(folder, clock, sink.port))
+        spots: list[Spot] = []
+        stack.push_async_callback(_hang_up, spots)
         stack.push_async_callback(children.stop)
         hub = await children.start("hub", ["hub", "--json"])
         worker = await children.start("worker", ["worker", "--json"])
@@ -83,7 +85,7 @@ async def set_up(folder: Path, *, pace: float, banks: int, counters: int, show: 
         city = await mapping
         show.step("city", of=steps)
         sites = chosen(city.sites, banks, counters)
-        spots, seen = await build(
+        built, seen = await build(
             api,
             sites,
             children,
@@ -91,9 +93,7 @@ async def set_up(folder: Path, *, pace: float, banks: int, counters: int, show: 
             hub_port=hub_port,
             step=lambda name: show.step(name, of=steps),
         )
-        for spot in spots:
-            stack.push_async_callback(spot.line.close)
-            stack.push_async_callback(spot.person.leave)
+        spots += built
         ground, carriers = Ground(), dict[str, Carrier]()
         for org, name in CARRIERS.items():
             calls = await stack.enter_async_context(Api(told["api"], await admit(api, org, name)))
@@ -142,6 +142,11 @@ async def _city() -> City:
     except TimeoutError:
         return assumed_city(chance)
     return load_city(cache_dir(), chance=chance)
+
+
+async def _hang_up(spots: Sequence[Spot]) -> None:
+    """Leave every machine, once its program has stopped."""
+    await asyncio.gather(*(spot.person.leave() for spot in spots), *(spot.line.close() for spot in spots))
 
 
 def _read(key_file: str) -> str:

@@ -68,7 +68,12 @@ class Watcher:
     def _go(self, errand: Coroutine[Any, Any, None]) -> None:
         going = asyncio.create_task(errand)
         self._errands.add(going)
-        going.add_done_callback(self._errands.discard)
+        going.add_done_callback(self._end_of_errand)
+
+    def _end_of_errand(self, errand: "asyncio.Task[None]") -> None:
+        self._errands.discard(errand)
+        if not errand.cancelled() and (wrong := errand.exception()) is not None:
+            self._ground.breaches.append(f"an errand broke off: {wrong}")
 
     def _take(self, event: Event) -> None:
         told = self._picture.take(event)
