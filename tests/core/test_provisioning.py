@@ -1,10 +1,14 @@
 """Points, banks and sessions: given what stands there, when a command comes, then events or a refusal."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
 from restante.core import commands as cmd
+from restante.core import events as ev
 from restante.core import facts as fact
+from restante.core.adoption import MAX_POINT_CASES
 from restante.core.bank import PointStatus, Source, SourceKind
 from restante.core.ids import CaseId, PointId, SourceId, lane_of
 from restante.core.reactions import RefreshManifest, StartClocks, StopClocks, react
@@ -134,3 +138,35 @@ def test_receipts_are_kept_at_home(city: City) -> None:
     reserve = city.reserve()
     assert cmd.home_lane(reserve) == lane_of(PARCEL)
     assert cmd.keys_of(reserve).lanes() == {lane_of(PARCEL), lane_of(A)}
+
+
+def test_a_case_no_fact_opens_is_opened_once() -> None:
+    """Given a point, when a case is opened about it, then it is open once, names its subject, and settles."""
+    city = City()
+
+    def opens(about: str, told: str = "", point: PointId = A) -> cmd.OpenPointCase:
+        return cmd.OpenPointCase(**city.by(), point=point, what=ev.CaseKind.ENTRIES_SET_ASIDE, about=about, told=told)
+
+    [opened] = city.does(opens("epoch 1", "3 entries"))
+    assert isinstance(opened, ev.PointCaseOpened)
+    assert opened.detail == "epoch 1: 3 entries"
+    assert city.refuses(opens("epoch 1", "4 entries")) == "case-open"
+    assert city.refuses(opens("epoch 1")) == "case-open"
+    [other] = city.does(opens("epoch 10"))
+    assert isinstance(other, ev.PointCaseOpened)
+    assert other.case != opened.case
+    city.does(cmd.SettlePointCase(**city.by(), point=A, case=opened.case, how="looked into"))
+    city.now += timedelta(seconds=1)
+    [again] = city.does(opens("epoch 1", "4 entries"))
+    assert isinstance(again, ev.PointCaseOpened)
+    assert again.case not in {opened.case, other.case}
+    assert city.refuses(opens("epoch 1", point=PointId(an_id(70)))) == "point-unknown"
+
+
+def test_a_point_has_only_so_many_cases() -> None:
+    """Given as many open cases as a point may have, when one more is to be opened, then it is refused."""
+    city = City()
+    for number in range(MAX_POINT_CASES):
+        city.does(cmd.OpenPointCase(**city.by(), point=A, what=ev.CaseKind.JOURNAL_BROKEN, about=f"entry {number}"))
+    more = cmd.OpenPointCase(**city.by(), point=A, what=ev.CaseKind.JOURNAL_BROKEN, about="one more")
+    assert city.refuses(more) == "too-many-cases"
