@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from restante.hub.notices.sink import Sink, open_sink
+from restante.hub.notices.sink import open_sink
 from restante.hub.settings import Settings
 from restante.sim.demo.api import Api, Declined
 from restante.sim.demo.children import Children
@@ -139,7 +139,7 @@ async def replay(instance: Instance, wish: Wish, *, environ: Mapping[str, str], 
                 await open_sink(folder / "mail", port=wish.mail_port, keep=1_000_000)
             )
             with _timed("hub", phases_s):
-                hub = await stack.enter_async_context(_hub(folder, wish, environ, sink))
+                hub = await stack.enter_async_context(_hub(folder, wish, environ=environ, mail_port=sink.port))
             children = programs(folder, bare(environ))
             stack.push_async_callback(children.stop)
             with _timed("network", phases_s):
@@ -151,8 +151,8 @@ async def replay(instance: Instance, wish: Wish, *, environ: Mapping[str, str], 
             with _timed("account", phases_s):
                 told = await ask(network, day)
                 await children.stop()
-                if hub.program is not None:
-                    await hub.program.stop()
+                if hub.programs is not None:
+                    await hub.programs.stop()
                 mails = len(sink.latest(1_000_000))
                 evidence = Evidence(instance, day, network, told, mails, phases_s)
                 async with open_ledger(hub.dsn) as ledger:
@@ -194,12 +194,12 @@ async def _play(day: Day, instance: Instance, wish: Wish, *, bars: "Bars", phase
 
 
 @asynccontextmanager
-async def _hub(folder: Path, wish: Wish, environ: Mapping[str, str], sink: Sink) -> AsyncIterator[HubAt]:
+async def _hub(folder: Path, wish: Wish, *, environ: Mapping[str, str], mail_port: int) -> AsyncIterator[HubAt]:
     if wish.hub and wish.hub_state is not None:
         async with running_hub(wish.hub, wish.hub_state, environ) as hub:
             yield hub
     else:
-        async with own_hub(folder, environ, mail_port=sink.port, kdf_n=wish.kdf_n) as hub:
+        async with own_hub(folder, environ, mail_port=mail_port, kdf_n=wish.kdf_n) as hub:
             yield hub
 
 

@@ -25,8 +25,9 @@ from restante.sim.radom_plan import Errand, announcement, shuffled, tours, with_
 
 BULK: Final = 1_000
 PAGE: Final = 200
-MAIL_S: Final = 120.0
-SETTLE_S: Final = 120.0
+MAIL_S: Final = 900.0
+SETTLE_S: Final = 300.0
+"""Generous: they only end a day whose hub stands still. How long mails really took stands in the account."""
 STILL_S: Final = 3.0
 TRIES: Final = 10
 AGAIN_S: Final = 1.0

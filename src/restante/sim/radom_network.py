@@ -18,7 +18,7 @@ from restante.edge.bank import SourceConfig
 from restante.edge.person import Person
 from restante.hub.app import operator_key
 from restante.sim.demo.api import Api
-from restante.sim.demo.children import Child, Children
+from restante.sim.demo.children import Children
 from restante.sim.demo.ground import Spot
 from restante.sim.demo.lines import Line
 from restante.sim.polish import LADDER
@@ -42,12 +42,12 @@ class LadderForeign(Fault):
 
 
 class HubAt(msgspec.Struct, frozen=True):
-    """A hub: its API, the operator's key, its database, and its process if it is ours."""
+    """A hub: its API, the operator's key, its database, and its programs if they are ours."""
 
     url: str
     key: str
     dsn: str
-    program: Child | None = None
+    programs: Children | None = None
 
     def __repr__(self) -> str:
         return f"<HubAt {self.url}>"
@@ -73,7 +73,7 @@ def ladder_json() -> str:
 
 @asynccontextmanager
 async def own_hub(folder: Path, environ: Mapping[str, str], *, mail_port: int, kdf_n: int) -> AsyncIterator[HubAt]:
-    """A hub with its worker as a process of its own, over the database of ``environ`` or one over ``folder``."""
+    """A hub and a worker as processes of their own, over the database of ``environ`` or one over ``folder``."""
     with resolve(environ, folder / "database") as dsn:
         settings = {
             "STATE": str(folder / "hub"),
@@ -86,12 +86,15 @@ async def own_hub(folder: Path, environ: Mapping[str, str], *, mail_port: int, k
             "KDF_N": str(kdf_n),
         }
         given = {f"RESTANTE_{name}": value for name, value in settings.items()} | {"DATABASE_URL": dsn}
-        program = await programs(folder, {**bare(environ), **given}).start("hub", ["hub", "--with-worker", "--json"])
-        told = await program.ready()
+        ours = programs(folder, {**bare(environ), **given})
         try:
-            yield HubAt(told["api"], operator_key(Path(told["key_file"]).parent), dsn, program)
+            hub = await ours.start("hub", ["hub", "--json"])
+            told = await hub.ready()
+            worker = await ours.start("worker", ["worker", "--json"])
+            await worker.ready()
+            yield HubAt(told["api"], operator_key(Path(told["key_file"]).parent), dsn, ours)
         finally:
-            await program.stop()
+            await ours.stop()
 
 
 @asynccontextmanager
