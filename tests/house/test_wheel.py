@@ -1,18 +1,27 @@
 """The wheel carries what it needs, and what a bank needs is small."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
+from restante.edge.loopback import Status
+from restante.edge.person import Person
+from restante.wire.manifest import Settings
+from tests.edge.small_hub import SmallHub
 from tests.house.tidy import ROOT
 
 BANK_MB = 80
+DOORS = 150
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +94,81 @@ def test_the_base_wheel_is_small(base: Path) -> None:
     megabytes = sum(path.stat().st_size for path in base.rglob("*") if path.is_file()) / 1e6
     assert megabytes <= BANK_MB
     print(f"The base takes {megabytes:.0f} MB installed.")
+
+
+def command_line(base: Path, *words: str) -> list[str]:
+    """`restante` with these words, seeing nothing but the base."""
+    program = f"import sys; sys.path.insert(0, {str(base)!r}); from restante.cli import main; main()"
+    return [sys.executable, "-I", "-S", "-c", program, *words]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a machine that was just set up."""
+    return {"HOME": str(home), "PATH": os.environ["PATH"], "COLUMNS": "120"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["bank", "--help"], ["counter", "--help"], ["--version"]], ids=" ".join)
+def test_the_base_wheel_alone_tells_how_to_use_it(base: Path, tmp_path: Path, words: list[str]) -> None:
+    """The command line of a bank answers without anything that only a hub has."""
+    answer = subprocess.run(
+        command_line(base, *words), capture_output=True, text=True, check=False, env=environment(tmp_path)
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert ("0.1" if "--version" in words else "Run the program") in answer.stdout
+
+
+def test_the_base_wheel_alone_says_what_a_hub_lacks(base: Path, tmp_path: Path) -> None:
+    """Where only a bank is installed, the hub's commands end with a line that says what to install."""
+    answer = subprocess.run(
+        command_line(base, "hub"), capture_output=True, text=True, check=False, env=environment(tmp_path)
+    )
+    assert answer.returncode != 0
+    assert "pip install 'restante[" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@asynccontextmanager
+async def bank(base: Path, folder: Path, invitation: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, Person]]:
+    """`restante bank` from the base alone, with emulated doors, until told to stop."""
+    words = ["bank", "--state", str(folder), "--board", f"emulated:{DOORS}"]
+    invited = ["--invitation", "-"] if invitation else []
+    with (folder.parent / "bank.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command_line(base, *words, *invited),
+            stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, env=environment(folder.parent),
+        )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(invitation.encode() + b"\n")
+    process.stdin.close()
+    try:
+        async with Person(folder) as person:
+            yield process, person
+    finally:
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+def is_ready(status: Status) -> bool:
+    """Whether every door is known and the hub's list is in force."""
+    return len(status.doors) == DOORS and status.online and status.generation is not None
+
+
+@pytest.mark.enable_socket
+async def test_the_base_wheel_alone_runs_a_bank(base: Path, tmp_path: Path) -> None:
+    """Given 150 doors and an invitation, when the base alone is started, then it enrols, works, and starts again."""
+    folder = tmp_path / "state"
+    async with SmallHub(tmp_path / "hub", doors=DOORS, settings=Settings()).listening() as hub:
+        async with bank(base, folder, hub.invite().text) as (_, person):
+            await person.until(is_ready, seconds=60)
+        begun = time.monotonic()
+        async with bank(base, folder, "") as (process, person):
+            await person.until(lambda status: len(status.doors) == DOORS, seconds=60)
+            ready_seconds = time.monotonic() - begun
+            resident = resident_mb(process.pid)
+    print(f"A bank with {DOORS} doors: {resident:.0f} MB resident, ready in {ready_seconds:.1f} s.")
+
+
+def resident_mb(process: int) -> float:
+    """Resident memory of a process."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
