@@ -29,12 +29,16 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Stint(msgspec.Struct, frozen=True):
-    """What one writer did; instants are seconds of the machine's monotonic clock, which all processes share."""
+    """What one writer did; instants are seconds of the machine's monotonic clock, which all processes share.
+
+    ``events`` are those the answers told of, ``committed`` those by which the lane grew meanwhile.
+    """
 
     started: float
     ended: float
     accepted: int
     events: int
+    committed: int
     batch_seconds: tuple[float, ...]
     own_cpu_seconds: float
     server_cpu_seconds: float
@@ -56,8 +60,11 @@ async def _work(order: Order, ready: Barrier) -> Stint:
         warm = Load(Lane(order.lane), points=1, seed=order.seed + 1_000_000)
         await engine.submit_all([*warm.provision(), *warm.commands(2 * STEPS, 2)])
         settle_memory()
+        before = (await ledger.lane_heads())[Lane(order.lane)]
         ready.wait()
-        return await _put_through(engine, commands, order)
+        stint = await _put_through(engine, commands, order)
+        committed = (await ledger.lane_heads())[Lane(order.lane)] - before
+        return msgspec.structs.replace(stint, committed=committed)
 
 
 async def _put_through(engine: Engine, commands: Sequence[AnyCommand], order: Order) -> Stint:
@@ -77,4 +84,4 @@ async def _put_through(engine: Engine, commands: Sequence[AnyCommand], order: Or
             else:
                 refused.append(repr(outcome))
     own, server = time.process_time() - own, server_seconds(order.postmaster) - server
-    return Stint(started, last, accepted, events, tuple(seconds), own, server, tuple(refused[:5]))
+    return Stint(started, last, accepted, events, 0, tuple(seconds), own, server, tuple(refused[:5]))
