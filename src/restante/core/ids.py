@@ -9,6 +9,7 @@ so that ids sort by birth, and whoever holds an id knows the lane of its row wit
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, NewType
 
 import msgspec
@@ -63,7 +64,12 @@ def derived_id(name: str, lane: Lane) -> str:
 
 def lane_of(laned: str) -> Lane:
     """The lane in which the row of this id is kept."""
-    return Lane(int(laned[-4:], 16))
+    return _lane_named(laned[-4:])
+
+
+@lru_cache(maxsize=MAX_LANES)
+def _lane_named(digits: str) -> Lane:
+    return Lane(int(digits, 16))
 
 
 def is_laned_id(text: str) -> bool:

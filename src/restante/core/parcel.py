@@ -119,7 +119,7 @@ Stage = (
 )
 
 
-class Parcel(msgspec.Struct, frozen=True):
+class Parcel(msgspec.Struct, frozen=True, omit_defaults=True):
     """One item in the network's care.
 
     ``destination`` is where a drop-off goes on to, if that is a point of the network; ``bound_for`` is the point at

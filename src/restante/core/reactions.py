@@ -8,7 +8,7 @@ from restante.core.parcel import Direction, Parcel, is_drop_off, is_over, leg_of
 from restante.core.stay import By, RecallReason
 
 
-class Task(msgspec.Struct, frozen=True, tag_field="task"):
+class Task(msgspec.Struct, frozen=True, tag_field="task", omit_defaults=True):
     """Something the hub owes the world because of an event."""
 
 

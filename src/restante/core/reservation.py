@@ -76,7 +76,7 @@ class Stray(msgspec.Struct, frozen=True):
     shared: bool = False
 
 
-class Room(msgspec.Struct, frozen=True):
+class Room(msgspec.Struct, frozen=True, omit_defaults=True):
     """What must be known of a point to promise room there; counts are by class of compartment or of demand.
 
     ``beside`` counts, by door, parcels that lie with another one of the same recipient and take up no room of their
@@ -201,12 +201,11 @@ def _check_window(window: Window, now: Instant) -> Refusal | None:
 
 
 def _check_room(room: Room, promise: Promise) -> Refusal | None:
-    wanted = promise.room_class
-    if not any(count > 0 and serves(RoomClass(name), wanted) for name, count in _installed(room).items()):
-        return Refusal("never-fits", "room_class", wanted)
-    free, days = room.free(), promise.window.days()
+    wanted, free, days = promise.room_class, room.free(), promise.window.days()
     if is_feasible(free, _with_one_more(wanted, _peak(room, days))):
         return None
+    if not any(count > 0 and serves(RoomClass(name), wanted) for name, count in _installed(room).items()):
+        return Refusal("never-fits", "room_class", wanted)
     for day in days:
         if not is_feasible(free, _with_one_more(wanted, _peak(room, range(day, day + 1)))):
             return Refusal("no-room", "room_class", f"{wanted} on day {day}")

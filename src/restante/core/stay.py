@@ -59,7 +59,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     by: By
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     """The free period of a stay. ``ends_at`` is as shown; since ``paused_at`` the clock stands, for ``reasons``."""
 
     started_at: Instant
@@ -70,7 +70,7 @@ class Hold(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
-class Stay(msgspec.Struct, frozen=True):
+class Stay(msgspec.Struct, frozen=True, omit_defaults=True):
     """One deposit and what became of it.
 
     ``expected``: the parcel was bound for this point when it was put in. ``shared``: it lies beside another parcel.

@@ -24,12 +24,14 @@ def words(text: str) -> str:
 def standing(parcel: Parcel) -> frozenset[ev.CaseKind]:
     """The surprises that hold of a parcel as it is."""
     inside = [stay for stay in parcel.stays if stay.is_open]
+    if not inside:
+        return frozenset()
     return frozenset(
         kind
         for kind, holds in (
             (ev.CaseKind.IN_TWO_PLACES, len(inside) > 1),
             (ev.CaseKind.DEPOSITED_ELSEWHERE, any(not stay.expected for stay in inside)),
-            (ev.CaseKind.DEPOSITED_AFTER_END, bool(inside) and is_over(parcel)),
+            (ev.CaseKind.DEPOSITED_AFTER_END, is_over(parcel)),
         )
         if holds
     )

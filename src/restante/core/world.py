@@ -4,7 +4,7 @@ A batch loads the rows its commands name, decides the commands one by one, and f
 command k sees what command k-1 did. Asking for a row that no command named is a bug, and fails as one.
 """
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -104,27 +104,28 @@ def evolve_parcel(parcel: Parcel | None, event: ev.AnyParcelEvent, at: Instant) 
             version=1,
         )
     assert parcel is not None
-    return replace(_evolved(parcel, event, at), version=parcel.version + 1)
+    return replace(parcel, version=parcel.version + 1, **_changed(parcel, event, at))
 
 
-def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
+def _changed(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> dict[str, Any]:
+    """The fields of the parcel that an event changes."""
     match event:
         case ev.RoomReserved(promise=promise, number=number):
-            return replace(parcel, promise=promise, promises=number, bound_for=promise.point)
+            return {"promise": promise, "promises": number, "bound_for": promise.point}
         case ev.PromiseEnded(promise=promise):
-            return replace(parcel, promise=None) if parcel.promise == promise else parcel
+            return {"promise": None} if parcel.promise == promise else {}
         case ev.ParcelCancelled():
-            return replace(parcel, cancelled_at=at)
+            return {"cancelled_at": at}
         case ev.ParcelReleased():
-            return replace(parcel, released_at=at)
+            return {"released_at": at}
         case ev.CaseOpened(case=case, what=what):
-            return replace(parcel, cases={**parcel.cases, what.value: case})
+            return {"cases": {**parcel.cases, what.value: case}}
         case ev.CaseSettled(what=what):
-            return replace(parcel, cases={kind: case for kind, case in parcel.cases.items() if kind != what.value})
+            return {"cases": {kind: case for kind, case in parcel.cases.items() if kind != what.value}}
         case ev.ParcelDeposited():
-            return replace(parcel, stays=(*parcel.stays, _opened(parcel, event, at)))
+            return {"stays": (*parcel.stays, _opened(parcel, event, at))}
         case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
-            return replace(parcel, stays=tuple(_reminded(stay, event.stay, at) for stay in parcel.stays))
+            return {"stays": tuple([_reminded(stay, event.stay, at) for stay in parcel.stays])}
         case (
             ev.ParcelAnnounced()
             | ev.ParcelRedirected()
@@ -133,9 +134,9 @@ def _evolved(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> Parcel:
             | ev.DepositDeclined()
             | ev.StayInherited()
         ):
-            return parcel
+            return {}
         case _:
-            return replace(parcel, stays=tuple(_evolved_stay(stay, event, at) for stay in parcel.stays))
+            return {"stays": tuple([_evolved_stay(stay, event, at) for stay in parcel.stays])}
 
 
 def _opened(parcel: Parcel, event: ev.ParcelDeposited, at: Instant) -> Stay:

@@ -1,6 +1,7 @@
 """Columns of many rows as PostgreSQL array literals, built by hand: the general adaptation of lists costs a core."""
 
 from collections.abc import Iterable
+from itertools import chain
 from struct import Struct
 from typing import Final
 
@@ -71,6 +72,5 @@ def blobs(values: Iterable[bytes]) -> Blobs:
     given = list(values)
     if not given:
         return Blobs(_HEADER.pack(0, 0, _BYTEA, 0, 0)[:12])
-    length = _LENGTH.pack
-    parts = [part for value in given for part in (length(len(value)), value)]
+    parts = chain.from_iterable(zip(map(_LENGTH.pack, map(len, given)), given, strict=True))
     return Blobs(_HEADER.pack(1, 0, _BYTEA, len(given), 1) + b"".join(parts))

@@ -80,7 +80,7 @@ class TimerRow(msgspec.Struct, frozen=True):
     due: Instant
 
 
-class OpenStay(msgspec.Struct, frozen=True):
+class OpenStay(msgspec.Struct, frozen=True, omit_defaults=True):
     """An open stay as the source's lane knows it: what a manifest, a recall list and a stopped clock need."""
 
     key: StayKey
@@ -96,7 +96,7 @@ class OpenStay(msgspec.Struct, frozen=True):
     holder: str = ""
 
 
-class OpenPromise(msgspec.Struct, frozen=True):
+class OpenPromise(msgspec.Struct, frozen=True, omit_defaults=True):
     """A live promise as the point's lane knows it."""
 
     parcel: ParcelId

@@ -28,7 +28,7 @@ _FAILED: Final = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED}
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """A statement as a connection keeps it: its name there, its text, and its parameters in the order of their numbers."""
+    """A statement as a connection keeps it: its name there, its text, and its parameters in their order."""
 
     name: bytes
     text: bytes
@@ -80,18 +80,21 @@ async def trip(db: AsyncConnection, asked: Iterable[tuple[Prepared, Given]]) -> 
 
 
 def _values(statement: Prepared, given: Given) -> tuple[list[bytes | None], list[Format]]:
-    values = [given[name] for name in statement.parameters]
-    formats = [Format.BINARY if isinstance(value, bytes) else Format.TEXT for value in values]
-    return [_written(value) for value in values], formats
+    values, formats = list[bytes | None](), list[Format]()
+    for value in map(given.__getitem__, statement.parameters):
+        if value is None or isinstance(value, bytes):
+            values.append(value)
+            formats.append(Format.BINARY)
+        else:
+            values.append(_text(str(value)))
+            formats.append(Format.TEXT)
+    return values, formats
 
 
-def _written(value: str | int | bytes | Instant | None) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    text = str(value)
-    if "\0" in text:
+def _text(value: str) -> bytes:
+    if "\0" in value:
         raise psycopg.DataError("PostgreSQL has no text with a zero in it")
-    return text.encode()
+    return value.encode()
 
 
 def _rows(db: AsyncConnection, result: PGresult) -> Rows:
