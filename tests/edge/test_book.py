@@ -549,3 +549,22 @@ def test_a_killed_program_loses_no_entry_it_told_of(path: Path, lines: int) -> N
     assert len(entries) <= len(told) + 1
     assert book.get("stay") == str(book.head.seq).encode()
     book.close()
+
+
+def test_what_an_earlier_epoch_left_unacknowledged_is_never_trimmed(path: Path) -> None:
+    """Given an old epoch half acknowledged, when a new one began and a year passed, then its end is kept and named."""
+    book = create_book(path, source=SOURCE)
+    entries = write(book, 4)
+    assert book.acknowledge(journal.head_after(entries[1])) is None
+    with book.step() as step:
+        assert step.start_epoch(2) is None
+        last = step.append(stamp(), "started", {"software": "test"})
+    assert book.acknowledge(journal.head_after(last)) is None
+    book.trim(30, entries[0].wall_time + timedelta(days=366))
+    book.close()
+    again = open_book(path, source=SOURCE)
+    assert again.extents() == (journal.Extent(1, 4, 2), journal.Extent(2, 1, 1))
+    assert again.entries_from(3, epoch=1) == tuple(entries[2:])
+    assert again.acknowledge(journal.head_after(entries[3])) is None
+    assert again.extents()[0] == journal.Extent(1, 4, 4)
+    again.close()

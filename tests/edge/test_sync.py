@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ from restante.edge.sync import (
     wait_ms,
 )
 from restante.wire import session as wire
-from restante.wire.journal import Head
+from restante.wire.journal import Extent, Head
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 ZEROS = "0" * 64
@@ -214,3 +215,64 @@ def test_any_order_of_anything_keeps_the_bounds(given: list[tuple[sync.Input, in
                 assert effect.last - effect.first < wire.JOURNAL_BATCH
         assert not isinstance(state, Live) or len(state.flying) <= sync.WINDOW
         assert isinstance(state, Resting | Dialling | Greeting | Live)
+
+
+def late(*extents: Extent, tails: tuple[wire.Tail, ...]) -> tuple[sync.State, tuple[sync.Effect, ...]]:
+    """A session of epoch 3 of a book with these logs, welcomed by a hub that wants these tails."""
+    said = msgspec.structs.replace(hello(0), log_epoch=3)
+    state, _ = step(Dialling(0), Connected(said, Head(3, 0, ZEROS), extents), 0)
+    return step(state, Heard(msgspec.structs.replace(welcome(1, epoch=3), tails=tails)), 0)
+
+
+def epochs(effects: tuple[sync.Effect, ...]) -> list[tuple[int, int, int]]:
+    """Which entries of which epochs are sent."""
+    return [(effect.epoch, effect.first, effect.last) for effect in effects if isinstance(effect, SendEntries)]
+
+
+def test_earlier_epochs_go_up_first_and_the_oldest_before_them() -> None:
+    """Given unsent ends of two epochs, when the session opens, then one after the other, then the present one."""
+    logs = (Extent(1, 4, 2), Extent(2, 130, 0), Extent(3, 2, 0))
+    state, effects = late(*logs, tails=(wire.Tail(1, 3), wire.Tail(2, 1)))
+    assert epochs(effects) == [(1, 3, 4)]
+    state, effects = step(state, JournalGrew(Head(3, 2, ZEROS)), 0)
+    assert epochs(effects) == []
+    sent = []
+    for ack in (wire.Ack(1, 4, "a", 1), wire.Ack(2, 100, "b", 2), wire.Ack(2, 130, "c", 3)):
+        state, effects = step(state, Heard(ack), 0)
+        assert effects[0] == Acknowledge(Head(ack.epoch, ack.seq, ack.head_hash))
+        sent += epochs(effects)
+    assert sent == [(2, 1, 100), (2, 101, 130), (3, 1, 2)]
+
+
+def test_what_the_hub_does_not_ask_for_stays_in_the_book() -> None:
+    """Given an end of an epoch the hub does not name, as an older hub does, then only the present one is sent."""
+    state, _ = late(Extent(1, 4, 2), Extent(3, 2, 0), tails=())
+    assert epochs(step(state, JournalGrew(Head(3, 2, ZEROS)), 0)[1]) == [(3, 1, 2)]
+
+
+@pytest.mark.parametrize(("from_seq", "first", "is_taken_back"), [(3, 3, False), (9, 3, False), (2, 2, True)])
+def test_an_earlier_epoch_begins_where_another_history_would_show(
+    from_seq: int, first: int, is_taken_back: bool
+) -> None:
+    """Given a hub that holds more or less than was acknowledged, then sending begins at the earlier of the two."""
+    _, effects = late(Extent(1, 4, 2), tails=(wire.Tail(1, from_seq),))
+    assert epochs(effects) == [(1, first, 4)]
+    assert (ResendFrom(1, from_seq) in effects) == is_taken_back
+
+
+def test_a_refused_tail_is_tried_again_before_anything_later() -> None:
+    """Given a nack of a tail, or of its batch without its epoch, then it is sent again, and nothing else is."""
+    for nack, first in ((wire.Nack(1, 2, "journal-gap", 1), 2), (wire.Nack(3, 1, "busy", 1), 3)):
+        state, _ = late(Extent(1, 4, 2), Extent(3, 2, 0), tails=(wire.Tail(1, 3),))
+        state, _ = step(state, JournalGrew(Head(3, 2, ZEROS)), 0)
+        state, effects = step(state, Heard(nack), 0)
+        assert effects == ((ResendFrom(1, 2),) if first == 2 else ())
+        assert epochs(step(state, Ticked(), sync.RESEND_MS)[1]) == [(1, first, 4)]
+
+
+def test_what_is_written_while_the_hub_thinks_belongs_to_its_epoch() -> None:
+    """Given facts written between hello and a welcome that names a later epoch, then they go up with the old end."""
+    state, _ = step(Dialling(0), Connected(hello(2), Head(1, 2, ZEROS), (Extent(1, 2, 2),)), 0)
+    state, _ = step(state, JournalGrew(Head(1, 5, ZEROS)), 0)
+    answer = msgspec.structs.replace(welcome(1, epoch=2), tails=(wire.Tail(1, 3),))
+    assert epochs(step(state, Heard(answer), 0)[1]) == [(1, 3, 5)]
