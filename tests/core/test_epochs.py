@@ -22,8 +22,9 @@ MEDIUM = RoomClass("1+seated")
 CLASSES = {1: SMALL, 2: SMALL, 3: MEDIUM, 4: MEDIUM, 5: RoomClass("2+seated")}
 
 
-def entry(city: City, epoch: int, seq: int, told: fact.AnyFact) -> cmd.AdoptFact:
-    """An entry of bank A's in this epoch, which follows the one before it."""
+def entry(city: City, place: tuple[int, int], told: fact.AnyFact) -> cmd.AdoptFact:
+    """An entry of bank A's at this epoch and number, which follows the one before it."""
+    epoch, seq = place
     before = f"h{epoch}.{seq - 1}" if seq > 1 else ""
     said: dict[str, Any] = city.by() | {"previous_hash": before, "hash": f"h{epoch}.{seq}"}
     return cmd.AdoptFact(**said, source=BANK_A, point=A, epoch=epoch, seq=seq, fact=told)
@@ -36,7 +37,7 @@ def a_new_controller() -> tuple[City, StayKey]:
         city.announces(parcel)
     stay = city.puts_in(PARCELS[0], A)
     city.does(cmd.StartEpoch(**city.by(), point=A, source=BANK_A, epoch=2))
-    city.does(entry(city, 2, 1, fact.StayInherited(PARCELS[0], stay, 1)))
+    city.does(entry(city, (2, 1), fact.StayInherited(PARCELS[0], stay, 1)))
     return city, stay
 
 
@@ -50,12 +51,12 @@ def head(city: City) -> SourceHead:
 def test_an_old_withdrawal_closes_the_stay_and_leaves_the_new_head() -> None:
     """Given a stay a new controller inherited, when its old log tells it ended, then it is closed and heads stay."""
     city, stay = a_new_controller()
-    city.does(entry(city, 1, 2, taken_out(PARCELS[0], stay, By.RECIPIENT)))
+    city.does(entry(city, (1, 2), taken_out(PARCELS[0], stay, By.RECIPIENT)))
     assert isinstance(city.stage(PARCELS[0]), Collected)
     assert (head(city).epoch, head(city).seq, head(city).hash) == (2, 1, "h2.1")
     assert head(city).past == {1: Reached(2, "h1.2")}
-    assert city.does(entry(city, 1, 2, taken_out(PARCELS[0], stay, By.RECIPIENT))) == [], "again changes nothing"
-    assert city.does(entry(city, 1, 1, fact.DoorShut(1))) == [], "what is known is not asked about again"
+    assert city.does(entry(city, (1, 2), taken_out(PARCELS[0], stay, By.RECIPIENT))) == [], "again changes nothing"
+    assert city.does(entry(city, (1, 1), fact.DoorShut(1))) == [], "what is known is not asked about again"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_an_old_entry_follows_what_is_adopted_of_its_epoch(epoch: int, change: d
     """Given an entry that does not follow in its own epoch, then it is refused and nothing moves."""
     city, _ = a_new_controller()
     before = head(city)
-    said = msgspec.structs.replace(entry(city, epoch, 2, fact.DoorShut(1)), **change)
+    said = msgspec.structs.replace(entry(city, (epoch, 2), fact.DoorShut(1)), **change)
     assert city.refuses(said) == code
     assert head(city) == before
 
@@ -81,17 +82,17 @@ def test_while_a_fork_is_open_old_entries_wait_too() -> None:
     """Given a fork in the new epoch, when the old log's end comes, then it is refused and kept at its source."""
     city, _ = a_new_controller()
     city.does(cmd.ReportFork(**city.by(), point=A, source=BANK_A, epoch=2, seq=1))
-    assert city.refuses(entry(city, 1, 2, fact.DoorShut(1))) == "source-forked"
+    assert city.refuses(entry(city, (1, 2), fact.DoorShut(1))) == "source-forked"
 
 
 def test_of_a_compartments_condition_the_latest_epoch_has_the_word() -> None:
     """Given a new controller that told of a door, when the old log tells of it, then only the doors it did not know."""
     city, _ = a_new_controller()
-    city.does(entry(city, 2, 2, fact.ConditionSeen(3, MEDIUM, 1, Condition.UNKNOWN)))
-    city.does(entry(city, 2, 3, fact.ConditionSeen(4, MEDIUM, 1, Condition.IN_ORDER)))
-    assert city.does(entry(city, 1, 2, fact.ConditionSeen(3, MEDIUM, 1, Condition.IN_ORDER))) == []
-    assert city.does(entry(city, 1, 3, fact.ConditionSeen(4, MEDIUM, 1, Condition.JAMMED))) == []
-    [changed] = city.does(entry(city, 1, 4, fact.ConditionSeen(5, CLASSES[5], 1, Condition.JAMMED)))
+    city.does(entry(city, (2, 2), fact.ConditionSeen(3, MEDIUM, 1, Condition.UNKNOWN)))
+    city.does(entry(city, (2, 3), fact.ConditionSeen(4, MEDIUM, 1, Condition.IN_ORDER)))
+    assert city.does(entry(city, (1, 2), fact.ConditionSeen(3, MEDIUM, 1, Condition.IN_ORDER))) == []
+    assert city.does(entry(city, (1, 3), fact.ConditionSeen(4, MEDIUM, 1, Condition.JAMMED))) == []
+    [changed] = city.does(entry(city, (1, 4), fact.ConditionSeen(5, CLASSES[5], 1, Condition.JAMMED)))
     assert isinstance(changed, ev.ConditionChanged)
     room = city.world.rooms[A]
     assert room is not None
@@ -151,7 +152,7 @@ def heard(old: list[fact.AnyFact], new: list[fact.AnyFact], order: list[int]) ->
     for epoch in order:
         before = head(city)
         seqs[epoch] += 1
-        city.does(entry(city, epoch, seqs[epoch], waiting[epoch].pop(0)))
+        city.does(entry(city, (epoch, seqs[epoch]), waiting[epoch].pop(0)))
         assert head(city).seq >= before.seq
         assert head(city).past[1].seq >= before.past[1].seq
     stages = {

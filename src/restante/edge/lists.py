@@ -57,7 +57,7 @@ def _inherit(draft: Draft) -> None:
         if key is None or grant.door is None or grant.parcel is None or key.epoch >= state.log_epoch:
             continue
         if str(key) in state.stays:
-            _doubt_another(draft, state.stays[str(key)], grant.parcel, grant.door)
+            _doubt_another(draft, state.stays[str(key)], parcel=grant.parcel, door=grant.door)
             continue
         if str(key) in state.inherited or str(key) in state.ended:
             continue
@@ -69,7 +69,7 @@ def _inherit(draft: Draft) -> None:
         )
 
 
-def _doubt_another(draft: Draft, ours: OpenStay, parcel: ParcelId, door: int) -> None:
+def _doubt_another(draft: Draft, ours: OpenStay, *, parcel: ParcelId, door: int) -> None:
     """Where another disk wrote on under our numbers, its parcel lies behind a door that we think free."""
     if ours.parcel != parcel and ours.door != door and draft.state.kind is SourceKind.BANK:
         doors.note_condition(draft, door, Condition.UNKNOWN)

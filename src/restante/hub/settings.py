@@ -1,4 +1,4 @@
-"""The settings of a hub: read once at start from the environment, each with a default and a sentence that explains it."""
+"""The settings of a hub: read once at start from the environment, each with a default and a sentence about it."""
 
 import os
 from collections.abc import Mapping

@@ -292,7 +292,7 @@ def _journal(state: Open, sent: wire.JournalSent, now: Now) -> Step:
     for text in sent.entries:
         entry = journal.parse_entry(text.encode("utf-8", "replace"))
         if isinstance(entry, Refusal):
-            case = _broken(state, "an entry that cannot be read", entry.detail or entry.code, now)
+            case = _broken(state, now, about="an entry that cannot be read", told=entry.detail or entry.code)
             return state, [_nack(state, sent.number, entry.code), case]
         entries.append(entry)
     epoch = min(state.epoch, *(entry.log_epoch for entry in entries))
@@ -308,7 +308,7 @@ def _nack(state: Open, number: int, code: str, *, from_seq: int | None = None, e
     return Send(wire.Nack(epoch or state.epoch, state.seq + 1 if from_seq is None else from_seq, code, number))
 
 
-def _broken(state: Open, about: str, told: str, now: Now) -> Submit:
+def _broken(state: Open, now: Now, *, about: str, told: str) -> Submit:
     """A damaged entry is somebody's business: a case, once, however often it is sent again."""
     return _case(state, CaseKind.JOURNAL_BROKEN, about, now=now, told=told)
 
@@ -339,7 +339,7 @@ def _compared(state: Open, compared: Compared, now: Now) -> Step:
         case journal.Fork(at_seq=seq):
             return _forked(state, (state.epoch, seq), now, number=batch.number)
         case journal.Broken(seq=seq, why=why):
-            case = _broken(state, f"epoch {state.epoch} number {seq}", why, now)
+            case = _broken(state, now, about=f"epoch {state.epoch} number {seq}", told=why)
             return state, [_nack(state, batch.number, "journal-broken"), case]
         case found:
             assert_never(found)
@@ -415,14 +415,14 @@ def _submitted(state: Open, outcomes: Sequence[Outcome], now: Now) -> Step:
     if refused == len(outcomes) and batch.is_all:
         return state, effects
     if batch.epoch < state.epoch:
-        return _rest_of_tail(state, batch, outcomes[refused:], effects)
+        return _rest_of_tail(state, batch, left=outcomes[refused:], effects=effects)
     refusal = outcomes[refused]
     assert isinstance(refusal, Refusal)
     after, more = _refused(state, refusal, now, number=batch.number)
     return after, [*effects, *more]
 
 
-def _rest_of_tail(state: Open, batch: Batch, left: Sequence[Outcome], effects: list[Effect]) -> Step:
+def _rest_of_tail(state: Open, batch: Batch, *, left: Sequence[Outcome], effects: list[Effect]) -> Step:
     """What of an ended epoch was not adopted is to come again, and is then judged by itself."""
     code = left[0].code if left and isinstance(left[0], Refusal) else "journal-broken"
     if code in {"journal-epoch", "source-unknown"}:
