@@ -7,6 +7,7 @@ from types import ModuleType
 import msgspec
 import pytest
 
+from restante.cli import app
 from restante.core import events
 from restante.core.refusals import CODES
 from restante.hub.settings import PREFIX, Settings
@@ -89,6 +90,31 @@ def test_the_make_commands_named_in_the_documents_exist() -> None:
     }
     assert named
     assert named <= targets
+
+
+def test_the_programs_named_in_the_documents_exist() -> None:
+    """Every `restante …` that a page names is a command, with the subcommand and the options that it is given."""
+    lines = {
+        line.replace("`", "").strip()
+        for path, text in texts()
+        if path.endswith(".md")
+        for line in re.findall(r"^ *restante [a-z][^\n|#]*|`restante [a-z][^`\n]*`", text, flags=re.MULTILINE)
+    }
+    assert len(lines) > 10
+    assert [line for line in sorted(lines) if not is_understood(line.split()[1:])] == []
+
+
+def is_understood(words: list[str]) -> bool:
+    """Whether the command line knows these words: the command, its subcommand, each option."""
+    at = app
+    while words and words[0] in at:
+        at, words = at[words[0]], words[1:]
+    options = {word for word in words if word.startswith("--")} - {"--help"}
+    if at is app or (at.default_command is None and words[:1] and words[0].isalpha()):
+        return False
+    if not options:
+        return True
+    return options <= {name for argument in at.assemble_argument_collection() for name in argument.names}
 
 
 def test_links_between_documents_lead_somewhere() -> None:
