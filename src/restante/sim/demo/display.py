@@ -1,6 +1,6 @@
 """The living network in a terminal: points with their fill, today's figures, the last events, and where to look on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from io import StringIO
 from typing import Final
@@ -18,7 +18,9 @@ from restante.sim.demo.picture import Picture, PointSeen, Told
 
 SIZES: Final = ("S", "M", "L", "XL")
 _CELLS: Final = " ▁▂▃▄▅▆▇█"
-_BAR_CELLS: Final = 8
+_BAR_CELLS: Final = 5
+_NAME_CELLS: Final = 26
+_WIDE_CELLS: Final = 132
 _SPRUCE: Final = "dark_cyan"
 _AMBER: Final = "dark_orange"
 
@@ -34,8 +36,8 @@ class Scene(msgspec.Struct, frozen=True):
     doing: str = ""
 
 
-def render(picture: Picture, scene: Scene) -> RenderableType:
-    """The whole screen."""
+def render(picture: Picture, scene: Scene, *, width: int) -> RenderableType:
+    """The whole screen, for a terminal so many cells wide."""
     local = scene.now.astimezone(ZoneInfo(scene.zone))
     title = Text.assemble(
         ("Restante", f"bold {_SPRUCE}"),
@@ -43,11 +45,22 @@ def render(picture: Picture, scene: Scene) -> RenderableType:
         (f"  {scene.pace:g} times faster", "dim"),
         (f"  {scene.doing}", "dim") if scene.doing else "",
     )
+    points, figures, events = _points(picture, scene.now), _figures(picture), _events(picture, scene.zone)
+    return Group(
+        title, Text(sentence(picture)), Text(), *_laid_out(points, figures, events, width=width), _links(scene)
+    )
+
+
+def _laid_out(*parts: RenderableType, width: int) -> Iterable[RenderableType]:
+    """Points beside figures and events where there is width for it, else one below the other."""
+    points, figures, events = parts
+    if width < _WIDE_CELLS:
+        return figures, Text(), points, events
     body = Table.grid(padding=(0, 2), expand=True)
-    body.add_column(ratio=5)
-    body.add_column(ratio=4)
-    body.add_row(_points(picture, scene.now), Group(_figures(picture), Text(), _events(picture, scene.zone)))
-    return Group(title, Text(sentence(picture)), Text(), body, Text(), _links(scene))
+    body.add_column(min_width=_NAME_CELLS + 60)
+    body.add_column(ratio=1)
+    body.add_row(points, Group(figures, Text(), events))
+    return body, Text()
 
 
 def sentence(picture: Picture) -> str:
@@ -63,11 +76,11 @@ def _number(count: int) -> str:
 
 
 def _points(picture: Picture, now: datetime) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", expand=True)
-    table.add_column("point", no_wrap=True, ratio=3, overflow="ellipsis")
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("point", no_wrap=True, min_width=_NAME_CELLS, max_width=_NAME_CELLS, overflow="ellipsis")
     for size in SIZES:
-        table.add_column(size, no_wrap=True)
-    table.add_column("parcels", justify="right", no_wrap=True)
+        table.add_column(size, no_wrap=True, min_width=_BAR_CELLS + 5)
+    table.add_column("parcels", justify="right", no_wrap=True, min_width=7)
     table.add_column("", no_wrap=True)
     for point in sorted(picture.points.values(), key=lambda one: (one.kind, one.name)):
         cells = [_cell(point, rank) for rank in range(len(SIZES))]
@@ -94,8 +107,8 @@ def _bar(taken: int, places: int) -> str:
     width = min(places, _BAR_CELLS)
     filled = min(max(taken / places, 0.0), 1.0) * width
     whole = int(filled)
-    part = _CELLS[round((filled - whole) * 8)] if whole < width else ""
-    return ("█" * whole + part).ljust(width, "░")
+    eighths = round((filled - whole) * 8)
+    return ("█" * whole + (_CELLS[eighths] if eighths else "")).ljust(width, "░")
 
 
 def _waiting(point: PointSeen) -> str:
@@ -105,10 +118,9 @@ def _waiting(point: PointSeen) -> str:
 def _state(point: PointSeen, now: datetime) -> Text:
     if point.cut_since is not None:
         cut_hours = (now - point.cut_since).total_seconds() / 3600
-        return Text(f"cut off {cut_hours:.0f} h" + ("" if point.is_heard else ", clocks stopped"), style="bold red")
+        return Text(f"cut off {cut_hours:.0f} h", style="bold red")
     if point.faulty:
-        doors = ", ".join(map(str, sorted(point.faulty)))
-        return Text(f"door {doors} out of order", style=_AMBER)
+        return Text("fault at " + ", ".join(map(str, sorted(point.faulty))), style=_AMBER)
     return Text("")
 
 
@@ -141,5 +153,5 @@ def _links(scene: Scene) -> RenderableType:
 def as_svg(picture: Picture, scene: Scene, *, width: int = 150) -> str:
     """The screen as a picture for documents."""
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True, legacy_windows=False)
-    console.print(render(picture, scene))
+    console.print(render(picture, scene, width=width))
     return console.export_svg(title="restante demo", unique_id="demo")

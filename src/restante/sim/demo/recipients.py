@@ -17,6 +17,7 @@ from restante.sim.demo.visits import Visit
 from restante.words import catalogue
 
 TRIES: Final = 8
+AGAIN_HOURS: Final = 3.0
 EXTRA_HOURS: Final = 24
 _SUBJECTS: Final[Mapping[str, str]] = {
     "ready": "notice.ready.subject",
@@ -125,7 +126,7 @@ class Recipients:
                 one.ended = "collected"
             if item in taken:
                 return
-            await self._hours(1.5)
+            await self._hours(AGAIN_HOURS)
 
     async def _drop_off(self, item: Item, code: str) -> None:
         for _ in range(TRIES):
@@ -136,7 +137,8 @@ class Recipients:
             if done:
                 item.recalled = True
                 return
-            await self._hours(1)
+            await self._hours(AGAIN_HOURS)
+        await self._carriers[item.org].call_off(item)
 
     async def _hours(self, count: float) -> None:
         await asyncio.sleep(self._clock.real_seconds(count))

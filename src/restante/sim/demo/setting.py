@@ -100,9 +100,9 @@ async def set_up(folder: Path, *, pace: float, banks: int, counters: int, show: 
             carriers[org] = Carrier(org, calls, ground, spots=spots, clock=clock)
         show.step("carriers", of=steps)
         links = {
-            "API": f"{told['api']}/v1/openapi.json  (key in {told['key_file']})",
-            "mail": str(folder / "mail"),
-            "logs": str(folder / "log"),
+            "API": f"{told['api']}/v1/openapi.json  (key in {_short(Path(told['key_file']))})",
+            "mail": _short(folder / "mail"),
+            "logs": _short(folder / "log"),
             "docs": "docs/tutorials/first-parcel.md",
         }
         cast = Cast(spots, carriers, sink, city, ground)
@@ -142,6 +142,12 @@ async def _city() -> City:
     except TimeoutError:
         return assumed_city(chance)
     return load_city(cache_dir(), chance=chance)
+
+
+def _short(path: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 async def _hang_up(spots: Sequence[Spot]) -> None:

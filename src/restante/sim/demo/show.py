@@ -72,7 +72,7 @@ class Show:
         if picture.waiting > self._fullest[0] and any(one.cut_since for one in picture.points.values()):
             self._fullest = (picture.waiting, self._as_svg(doing))
         if self._live is not None:
-            self._live.update(render(picture, self._scene(doing)))
+            self._live.update(render(picture, self._scene(doing), width=self._console.width))
         elif not self._quiet and time.monotonic() - self._said_s > SENTENCE_S:
             self._said_s = time.monotonic()
             self._console.print(f"-- {sentence(picture)} {doing}".rstrip(), highlight=False)
