@@ -13,9 +13,7 @@ import uvicorn
 from litestar import Litestar, Router, get
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar._openapi.schema_generation.plugins.struct import StructSchemaPlugin
-from litestar.connection import Request
 from litestar.datastructures import State
-from litestar.di import Provide
 from litestar.dto import AbstractDTO
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
@@ -38,7 +36,6 @@ from restante.hub.callers import (
     Authenticated,
     Call,
     Callers,
-    begin_attempt,
     first_operator,
     kept_secret,
     part,
@@ -52,6 +49,7 @@ from restante.hub.intake.service import Checks, Intake
 from restante.hub.journeys import routes as journeys_routes
 from restante.hub.journeys.feed import Feed
 from restante.hub.journeys.service import Journeys
+from restante.hub.light import LightAnswer, LightRequest, header
 from restante.hub.network import routes as network_routes
 from restante.hub.network.service import Network
 from restante.hub.notices.address import check_address
@@ -75,6 +73,8 @@ from restante.store.vault import Vault
 LARGEST_BODY_BYTES: Final = 256 * 1024
 REFERENCE_KEY_FILE: Final = "reference.key"
 STOP_S: Final = 5
+DECODER: Final = "decoder"
+"""The option of a route that holds the decoder of its bodies."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ class Health(msgspec.Struct, frozen=True):
 class StrictBody(AbstractDTO[Any]):
     """Reads a body as what the route takes and nothing else: no numbers in quotes, no fields unheard of."""
 
-    _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
+    _by_id: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
 
     @classmethod
     def create_for_field_definition(
@@ -111,17 +111,26 @@ class StrictBody(AbstractDTO[Any]):
     ) -> None:
         """Prepare the decoder of a route."""
         if field_definition.name == "data":
-            cls._decoders[handler_id] = msgspec.json.Decoder(field_definition.annotation)
+            cls._by_id[handler_id] = msgspec.json.Decoder(field_definition.annotation)
 
     def decode_bytes(self, value: bytes) -> Any:
         """Decode a body; what does not fit is answered by ``problems.on_body_malformed``."""
         request = self.asgi_connection
         if b"\\u0000" in value:
             raise Refused(Refusal("field-malformed", "body", "no text holds the character U+0000"))
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Refused(Refusal("media-type-unknown", "Content-Type", kind[:80]))
-        return self._decoders[request.route_handler.handler_id].decode(value)
+        said = header(request.scope, b"content-type") or b"application/json"
+        kind = said.partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            raise Refused(Refusal("media-type-unknown", "Content-Type", kind[:80].decode("latin-1")))
+        return self._decoder(request.route_handler).decode(value)
+
+    @classmethod
+    def _decoder(cls, route: Any) -> msgspec.json.Decoder[Any]:
+        """The decoder of a route; kept with it, since its id is put together anew at each asking."""
+        found: msgspec.json.Decoder[Any] | None = route.opt.get(DECODER)
+        if found is None:
+            found = route.opt[DECODER] = cls._by_id[route.handler_id]
+        return found
 
     @classmethod
     def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:  # noqa: ARG003
@@ -157,12 +166,6 @@ async def health(request: Call) -> Health:
     return Health("ok", __version__, part(request, Settings).network)
 
 
-async def no_nul(request: Request[Any, Any, Any]) -> None:
-    """Refuse what the database cannot hold, wherever it stands in the address."""
-    if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-        raise Refused(Refusal("field-malformed", "path", "no text holds the character U+0000"))
-
-
 def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) -> Litestar:
     """The API over open pools of connections."""
     directory = Directory(writes, key=directory_key)
@@ -179,10 +182,10 @@ def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) 
     ]
     return Litestar(
         [Router("/v1", route_handlers=handlers)],
-        dependencies={"attempt": Provide(begin_attempt)},
         state=State({kind.__name__: one for kind, one in given.items()}),
         middleware=[DefineMiddleware(Authenticated, callers=callers)],
-        before_request=no_nul,
+        request_class=LightRequest,
+        response_class=LightAnswer,
         dto=StrictBody,
         return_dto=None,
         exception_handlers={

@@ -11,7 +11,7 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from restante.core.refusals import Refusal
-from restante.hub.callers import SENDERS_ONLY, Attempt, Call, Callers, Part, part
+from restante.hub.callers import SENDERS_ONLY, Call, Callers, KeyHeader, begin_attempt, part
 from restante.hub.journeys.feed import Feed
 from restante.hub.journeys.schemas import Done, EventPage, FeedPage, Later, ParcelPage, ParcelShown, Recall, RoomWanted
 from restante.hub.journeys.service import Journeys, known_stage
@@ -87,17 +87,19 @@ async def list_events(
 async def reserve_room(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     parcel: FromPath[str],
     data: JSONBody[RoomWanted],
 ) -> Done:
     """Have room promised at a point; where there is none, the nearest points that have some are named."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).reserve(parcel, data, request.user, attempt=attempt)
 
 
 @delete("/{parcel:str}/reservation", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Give room back")
-async def release_room(request: Call, *, attempt: Part[Attempt], parcel: FromPath[str]) -> Done:
+async def release_room(request: Call, *, idempotency_key: KeyHeader = None, parcel: FromPath[str]) -> Done:
     """Give promised room back; the parcel stays announced."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).give_room_back(parcel, request.user, attempt=attempt)
 
 
@@ -105,11 +107,12 @@ async def release_room(request: Call, *, attempt: Part[Attempt], parcel: FromPat
 async def extend_hold(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     parcel: FromPath[str],
     data: JSONBody[Later],
 ) -> Done:
     """Move the end of the hold later, up to the longest hold of the network."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).extend(parcel, data.ends_at, request.user, attempt=attempt)
 
 
@@ -117,23 +120,26 @@ async def extend_hold(
 async def redirect_parcel(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     parcel: FromPath[str],
     data: JSONBody[RoomWanted],
 ) -> Done:
     """Send the parcel to another point; one that lies in a compartment is recalled from it."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).redirect(parcel, data, request.user, attempt=attempt)
 
 
 @post("/{parcel:str}/cancellation", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Cancel")
-async def cancel_parcel(request: Call, *, attempt: Part[Attempt], parcel: FromPath[str]) -> Done:
+async def cancel_parcel(request: Call, *, idempotency_key: KeyHeader = None, parcel: FromPath[str]) -> Done:
     """Call the parcel off before it is put in."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).cancel(parcel, request.user, attempt=attempt)
 
 
 @post("/{parcel:str}/release", opt=SENDERS_ONLY, status_code=200, responses=_STEERS, summary="Release")
-async def release_parcel(request: Call, *, attempt: Part[Attempt], parcel: FromPath[str]) -> Done:
+async def release_parcel(request: Call, *, idempotency_key: KeyHeader = None, parcel: FromPath[str]) -> Done:
     """Let the parcel leave the network: its carrier has it."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).release(parcel, request.user, attempt=attempt)
 
 
@@ -141,11 +147,12 @@ async def release_parcel(request: Call, *, attempt: Part[Attempt], parcel: FromP
 async def recall_parcel(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     parcel: FromPath[str],
     data: JSONBody[Recall],
 ) -> Done:
     """Have a courier take the parcel out."""
+    attempt = await begin_attempt(request, idempotency_key)
     return await part(request, Journeys).recall(parcel, data.reason, request.user, attempt=attempt)
 
 

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from restante.core.bank import Ability, PointStatus
 from restante.core.ids import PointId
 from restante.core.refusals import Refusal
-from restante.hub.callers import OPERATOR_ONLY, Attempt, Call, Part, part
+from restante.hub.callers import OPERATOR_ONLY, Call, KeyHeader, begin_attempt, part
 from restante.hub.network.schemas import ModuleGiven, PointGiven, PointPage, PointShown, SourceGiven, SourceMade
 from restante.hub.network.schemas import StatusGiven as Status
 from restante.hub.network.service import Filters, Found, Network
@@ -50,8 +50,11 @@ async def get_point(request: Call, *, point: FromPath[str]) -> PointShown:
 
 
 @post("/", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 409, 413, 422), summary="Provision a point")
-async def provision_point(request: Call, *, attempt: Part[Attempt], data: JSONBody[PointGiven]) -> PointShown:
+async def provision_point(
+    request: Call, *, idempotency_key: KeyHeader = None, data: JSONBody[PointGiven]
+) -> PointShown:
     """Take a point into the network. What stands there is installed afterwards."""
+    attempt = await begin_attempt(request, idempotency_key)
     network = part(request, Network)
     made = or_refused(await network.provision(data, request.user, attempt))
     return network.show(await network.one(made), request.user, whole=True)
@@ -61,11 +64,12 @@ async def provision_point(request: Call, *, attempt: Part[Attempt], data: JSONBo
 async def change_point(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     point: FromPath[str],
     data: JSONBody[Status],
 ) -> PointShown:
     """Open a point, close it for now, or give it up for good."""
+    attempt = await begin_attempt(request, idempotency_key)
     network = part(request, Network)
     found = await network.one(PointId(point))
     or_refused(await network.change(found.point.id, data.status, request.user, attempt=attempt))
@@ -76,11 +80,12 @@ async def change_point(
 async def install_source(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     point: FromPath[str],
     data: JSONBody[SourceGiven],
 ) -> SourceMade:
     """Put up a locker bank or a counter at a point, with its modules or shelves."""
+    attempt = await begin_attempt(request, idempotency_key)
     network = part(request, Network)
     found: Found = await network.one(PointId(point))
     made = or_refused(await network.install(found.point.id, data, request.user, attempt=attempt))
@@ -91,11 +96,12 @@ async def install_source(
 async def add_module(
     request: Call,
     *,
-    attempt: Part[Attempt],
+    idempotency_key: KeyHeader = None,
     point: FromPath[str],
     data: JSONBody[ModuleGiven],
 ) -> PointShown:
     """Take one more module into service while the bank goes on working."""
+    attempt = await begin_attempt(request, idempotency_key)
     network = part(request, Network)
     found = await network.one(PointId(point))
     or_refused(await network.add_module(found, data, request.user, attempt=attempt))
