@@ -53,6 +53,11 @@ def a_view(
     return PointView(point, room, SourceHead(BANK, POINT, forked_at=forked_at), promises, stays, credentials)
 
 
+def held_of(manifest: Manifest) -> Held:
+    """What a source says that has applied this manifest."""
+    return Held(manifest.hub_epoch, manifest.generation, digest_of(manifest))
+
+
 def built(view: PointView, generation: int = 1, hub_epoch: int = 1) -> Manifest:
     """The manifest of a view."""
     return manifest_for(view, SETTINGS, NOW, generation=generation, hub_epoch=hub_epoch)
@@ -169,12 +174,12 @@ def test_generations_rise_exactly_when_something_is_said(history: list[tuple[lis
             continue
         assert not kept or (issued.generation > kept[0].generation and issued.grants != kept[0].grants)
         for base in kept:
-            document = step_to(issued, (issued, *kept), digest_of(base))
+            document = step_to(issued, (issued, *kept), held_of(base))
             assert isinstance(document, Difference)
             assert (document.base, document.digest) == (digest_of(base), digest_of(issued))
         kept = (issued, *kept)[:KEPT]
-        assert step_to(issued, kept, digest_of(issued)) is None
-        assert step_to(issued, kept, "unheard of") == issued
+        assert step_to(issued, kept, held_of(issued)) is None
+        assert step_to(issued, kept, Held(issued.hub_epoch, issued.generation, "unheard of")) == issued
 
 
 def test_a_source_that_holds_a_later_one_gets_one_later_still() -> None:
@@ -196,4 +201,4 @@ def test_no_difference_leads_from_one_epoch_to_another() -> None:
     """Given a later hub epoch, when a source holds the last one's manifest, then it is sent the whole."""
     view = a_view(promises=(a_promise(1),))
     old, new = built(view, 3), built(view, 4, hub_epoch=2)
-    assert step_to(new, (new, old), digest_of(old)) == new
+    assert step_to(new, (new, old), held_of(old)) == new

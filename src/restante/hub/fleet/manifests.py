@@ -72,15 +72,15 @@ def next_manifest(draft: Manifest, kept: Sequence[Manifest], held: Held) -> Mani
     return msgspec.structs.replace(draft, generation=max(latest, ahead) + 1)
 
 
-def step_to(newest: Manifest, kept: Iterable[Manifest], held: str) -> Manifest | Difference | None:
-    """What to send to a source that holds the manifest of digest ``held``: nothing, a difference, or the whole."""
-    if held == wire.digest_of(newest):
+def step_to(newest: Manifest, kept: Iterable[Manifest], held: Held) -> Manifest | Difference | None:
+    """What to send to a source that holds the manifest ``held``: nothing, a difference, or the whole.
+
+    Numbers are compared before digests, which cost a rendering of the whole document each.
+    """
+    if _is_same(newest, held):
         return None
-    for base in kept:
-        same = (base.source, base.hub_epoch, base.log_epoch) == (newest.source, newest.hub_epoch, newest.log_epoch)
-        if same and base.generation < newest.generation and wire.digest_of(base) == held:
-            return wire.difference(base, newest)
-    return newest
+    base = next((one for one in kept if _is_base(one, newest) and _is_same(one, held)), None)
+    return newest if base is None else wire.difference(base, newest)
 
 
 def holder_of(contact: str, point: PointId) -> str:
@@ -89,7 +89,17 @@ def holder_of(contact: str, point: PointId) -> str:
 
 
 def _is_known(held: Held, kept: Sequence[Manifest]) -> bool:
-    return any(one.generation == held.generation and wire.digest_of(one) == held.digest for one in kept)
+    return any(_is_same(one, held) for one in kept)
+
+
+def _is_same(manifest: Manifest, held: Held) -> bool:
+    return manifest.generation == held.generation and wire.digest_of(manifest) == held.digest
+
+
+def _is_base(older: Manifest, newest: Manifest) -> bool:
+    """Whether a difference may lead from one to the other."""
+    same = (older.source, older.hub_epoch, older.log_epoch) == (newest.source, newest.hub_epoch, newest.log_epoch)
+    return same and older.generation < newest.generation
 
 
 def _said(manifest: Manifest) -> Manifest:

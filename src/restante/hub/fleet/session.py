@@ -59,7 +59,7 @@ from restante.hub.fleet.reading import adoption_of
 from restante.store.ledger import JournalRow
 from restante.wire import journal
 from restante.wire import session as wire
-from restante.wire.manifest import digest_of
+from restante.wire.manifest import Difference, digest_of
 
 HELLO_SECONDS: Final = 10.0
 PENDING_SECONDS: Final = 60.0
@@ -461,9 +461,10 @@ def _shelved(state: Open, shelved: Shelved, now: Now) -> Step:
     effects: list[Effect] = []
     if shelved.lost and (news := _news(state, now, fork=None, lost=True)):
         effects.append(news)
-    document = newest if state.whole else step_to(newest, shelved.manifests, state.held.digest)
+    document = newest if state.whole else step_to(newest, shelved.manifests, state.held)
     if document is not None:
-        held = Held(newest.hub_epoch, newest.generation, digest_of(newest))
+        digest = document.digest if isinstance(document, Difference) else digest_of(document)
+        held = Held(newest.hub_epoch, newest.generation, digest)
         sent = replace(state, held=held, whole=False, confirmed_s=now.steady_s)
         return sent, [*effects, Seal(document)]
     if state.confirmed_s is not None and now.steady_s - state.confirmed_s < FRESH_SECONDS:
