@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from restante.core.access import parcel_code_from
 from restante.core.ids import ContactId, OrgId, ParcelId, derived_id, lane_of
 from restante.core.time import Instant
 from restante.store import statements
+from restante.store.arrays import blobs, instants, plain, texts
 from restante.store.tables import Rows, Tables
 
 A = TypeVar("A")
@@ -170,41 +171,28 @@ class Directory:
     async def _claim(self, claims: Sequence[Claim]) -> Sequence[Named]:
         # Sorted, so that two trips that want the same names wait for each other in one order.
         asked = sorted(claims, key=lambda claim: claim.name)
-        rows = await self._trip(
-            [
-                ("put_names", _columns(asked)),
-                ("names", {"names": [claim.name for claim in asked]}),
-            ]
-        )
-        found = {bytes(name): (ParcelId(parcel), code, bytes(content)) for name, parcel, code, content in rows}
-        codes = await self._own_codes({name: (parcel, code) for name, (parcel, code, _) in found.items()})
-        return [Named(found[one.name][0], codes[one.name], found[one.name][2] == one.content) for one in claims]
-
-    async def _own_codes(self, wanted: Mapping[bytes, tuple[ParcelId, str]]) -> dict[bytes, str]:
-        """The code of each parcel, claimed; one that belongs to another parcel is changed for the next."""
-        owners = await self._put_codes(wanted.values())
-        codes = {name: code for name, (parcel, code) in wanted.items() if owners.get(code) == parcel}
-        for name, (parcel, code) in wanted.items():
-            if name not in codes:
-                codes[name] = await self._next_code(name, parcel, code)
-        return codes
+        names = {"names": blobs(claim.name for claim in asked)}
+        rows = await self._trip([("put_names", _columns(asked)), ("put_own_codes", names), ("claimed", names)])
+        found = {}
+        for name, parcel, code, content, is_own in rows:
+            own = code if is_own else await self._next_code(bytes(name), ParcelId(parcel), code)
+            found[bytes(name)] = ParcelId(parcel), own, bytes(content)
+        return [Named(*found[one.name][:2], found[one.name][2] == one.content) for one in claims]
 
     async def _next_code(self, name: bytes, parcel: ParcelId, taken: str) -> str:
         for attempt in range(1, MOST_CODES_TRIED):
             code = code_of(parcel, attempt)
             await self._trip([("change_code", {"name": name, "code": code, "before": taken})])
             code = str((await self._fetch("names", {"names": [name]}))[0][2])
-            if (await self._put_codes([(parcel, code)])).get(code) == parcel:
+            if await self._put_code(parcel, code):
                 return code
             taken = code
         raise AssertionError("sixteen codes in a row were taken")
 
-    async def _put_codes(self, wanted: Iterable[tuple[ParcelId, str]]) -> dict[str, ParcelId]:
-        pairs = sorted((code, parcel) for parcel, code in wanted)
-        codes = [code for code, _ in pairs]
-        given = {"codes": codes, "parcels": [parcel for _, parcel in pairs]}
-        rows = await self._trip([("put_codes", given), ("codes", {"codes": codes})])
-        return {code: ParcelId(parcel) for code, parcel in rows}
+    async def _put_code(self, parcel: ParcelId, code: str) -> bool:
+        """Claim a parcel code, and tell whether it is the parcel's."""
+        given = {"codes": [code], "parcels": [parcel]}
+        return await self._trip([("put_codes", given), ("codes", {"codes": [code]})]) == [(code, parcel)]
 
     async def _note(self, requests: Sequence[RequestNote]) -> Sequence[RequestNote]:
         asked = sorted(requests, key=lambda one: (one.org, one.name))
@@ -223,10 +211,10 @@ class Directory:
 
 def _columns(claims: Sequence[Claim]) -> dict[str, Any]:
     return {
-        "names": [claim.name for claim in claims],
-        "orgs": [claim.org for claim in claims],
-        "parcels": [claim.parcel for claim in claims],
-        "codes": [code_of(claim.parcel, 0) for claim in claims],
-        "contents": [claim.content for claim in claims],
-        "ats": [claim.at for claim in claims],
+        "names": blobs(claim.name for claim in claims),
+        "orgs": texts(claim.org for claim in claims),
+        "parcels": plain(claim.parcel for claim in claims),
+        "codes": plain(code_of(claim.parcel, 0) for claim in claims),
+        "contents": blobs(claim.content for claim in claims),
+        "ats": instants(claim.at for claim in claims),
     }

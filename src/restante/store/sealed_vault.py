@@ -38,12 +38,14 @@ class SealedVault:
         ids = sorted(people)
         if not ids:
             return
-        fresh = blobs(seals.wrap(self._key, seals.new_key(), contact) for contact in ids)
+        fresh = {contact: seals.new_key() for contact in ids}
+        wrapped = {contact: seals.wrap(self._key, key, contact) for contact, key in fresh.items()}
         async with self._writers.one() as db:
             with faults_named(db):
                 async with db.transaction():
-                    held = await _fetch(db, "hold_keys", {**_keyed(ids), "keys": fresh})
-                    keys = {contact: seals.unwrap(self._key, wrapped, contact) for contact, wrapped in held}
+                    held = await _fetch(db, "hold_keys", {**_keyed(ids), "keys": blobs(wrapped.values())})
+                    old = {contact: key for contact, key in held if key != wrapped[contact]}
+                    keys = fresh | {contact: seals.unwrap(self._key, key, contact) for contact, key in old.items()}
                     rows = blobs(seals.seal(keys[one], _encode(people[one]), _about_person(one)) for one in ids)
                     await db.execute(_SQL["put_contacts"], {**_keyed(ids), "bodies": rows})
 

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from restante.store import connect
+from restante.store import arrays, connect
 from restante.store.ledger import StoreDown
 
 Rows = list[tuple[Any, ...]]
@@ -70,6 +70,10 @@ async def _fetched(cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> Rows:
     return await cursor.fetchall() if cursor.description else []
 
 
+async def _taught(db: AsyncConnection) -> None:
+    arrays.register(db)
+
+
 @asynccontextmanager
 async def open_tables(dsn: str, *, name: str, size: int = 4, read_only: bool = False) -> AsyncIterator[Tables]:
     """Tables of the migrated database at ``dsn``. Fault: ``StoreDown`` when the first connection cannot be made."""
@@ -81,6 +85,7 @@ async def open_tables(dsn: str, *, name: str, size: int = 4, read_only: bool = F
         kwargs={"autocommit": True, "prepare_threshold": 0},
         min_size=1,
         max_size=size,
+        configure=_taught,
         timeout=connect.CONNECT_S,
         open=False,
     )

@@ -115,7 +115,8 @@ class Intake:
         Refusals: ``parcel-too-large``, ``parcel-too-heavy``, ``size-unknown``, ``size-missing``, ``point-unknown``,
         ``reference-taken``, ``busy``. A refusal of room is no refusal of the parcel.
         """
-        checked = await asyncio.gather(*(self._check(one, caller, attempt, index=i) for i, one in enumerate(given)))
+        # One after the other: where the points are is known, so that a task for each would only cost.
+        checked = [await self._check(one, caller, attempt, index=i) for i, one in enumerate(given)]
         items = [item for item in checked if isinstance(item, _Item)]
         answers = iter(await self._take(items, caller, attempt)) if items else iter(())
         return [next(answers) if isinstance(item, _Item) else item for item in checked]
@@ -193,11 +194,8 @@ class Intake:
         known = await self._ledger.parcels(again) if again else {}
         fresh = [(item, one) for item, one in zip(items, named, strict=True) if one.same and one.parcel not in known]
         outcomes = await self._tell(fresh, caller, attempt)
-        return list(
-            await asyncio.gather(
-                *(self._answer(item, one, known, outcomes=outcomes) for item, one in zip(items, named, strict=True))
-            )
-        )
+        answers = [self._answer(item, one, known, outcomes=outcomes) for item, one in zip(items, named, strict=True)]
+        return [await answers[0]] if len(answers) == 1 else list(await asyncio.gather(*answers))
 
     async def _tell(
         self, fresh: Sequence[tuple[_Item, Named]], caller: Principal, attempt: Attempt

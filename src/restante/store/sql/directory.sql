@@ -12,6 +12,18 @@ ON CONFLICT (name) DO NOTHING;
 -- What references mean.
 SELECT name, parcel::text, code, content FROM directory WHERE name = ANY (%(names)s::bytea[]);
 
+-- name: put_own_codes
+-- Claim the parcel codes of references, unless they are claimed already; in order, so that no two trips that want the
+-- same codes wait for each other.
+INSERT INTO code_directory (code, parcel)
+SELECT code, parcel FROM directory WHERE name = ANY (%(names)s::bytea[]) ORDER BY code
+ON CONFLICT (code) DO NOTHING;
+
+-- name: claimed
+-- What references mean, and whether the code is their parcel's own.
+SELECT d.name, d.parcel::text, d.code, d.content, c.parcel = d.parcel
+FROM directory d JOIN code_directory c USING (code) WHERE d.name = ANY (%(names)s::bytea[]);
+
 -- name: put_codes
 -- Claim parcel codes, unless they are claimed already.
 INSERT INTO code_directory (code, parcel)
