@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
-from rich import print as tell
 
 from restante.cli.calling import Calls, Hub, KeyFile, calling
 from restante.cli.ending import REFUSED, Stop, say
@@ -113,9 +112,9 @@ def _tell(answers: list[dict[str, Any]], what: str, *, json: bool) -> None:
     if json:
         say(answers)
     else:
-        tell(f"{len(answers) - len(refused)} {what} taken in, {len(refused)} refused.")
+        print(f"{len(answers) - len(refused)} {what} taken in, {len(refused)} refused.")
         for one in refused:
             problem = one["problem"]
-            tell(f"  {one['index']}: {problem['code']} {problem.get('field', '')} {problem['title']}")
+            print(f"  {one['index']}: {problem['code']} {problem.get('field', '')} {problem['title']}")
     if refused:
         sys.exit(REFUSED)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
-from rich import print as tell
 
 from restante.cli.ending import Stop, say
 
@@ -25,7 +24,7 @@ def start() -> None:
     """Start the database server of the state folder and leave it running; with DATABASE_URL there is none to start."""
     server = _own_server()
     server.start()
-    tell(f"The database runs (process {server.pid}). Its data: {server.home}")
+    print(f"The database runs (process {server.pid}). Its data: {server.home}")
 
 
 @app.command
@@ -33,7 +32,7 @@ def stop() -> None:
     """Stop the database server of the state folder, whoever uses it. What is committed is safe."""
     server = _own_server()
     server.stop()
-    tell("The database is stopped.")
+    print("The database is stopped.")
 
 
 @app.command
@@ -43,7 +42,7 @@ def status(*, json: Json = False) -> None:
     if json:
         say(found)
     else:
-        tell(*(f"{name:12}{value}" for name, value in found.items()), sep="\n")
+        print(*(f"{name:12}{value}" for name, value in found.items()), sep="\n")
     if not found["answers"]:
         raise Stop("database-down", rule="The database does not answer.", detail="Start it: restante db start")
 
@@ -55,7 +54,7 @@ def migrate() -> None:
 
     with database(os.environ) as dsn:
         applied = migrate_at(dsn)
-    tell(f"Applied {len(applied)}: {', '.join(each.name for each in applied)}" if applied else "Nothing to apply.")
+    print(f"Applied {len(applied)}: {', '.join(each.name for each in applied)}" if applied else "Nothing to apply.")
 
 
 @app.command
@@ -66,13 +65,13 @@ def check(*, json: Json = False) -> None:
     if json:
         say([{"what": one.what, "key": one.key, "detail": one.detail} for one in findings])
     for one in () if json else findings:
-        tell(f"{one.what}: {one.key} {one.detail}")
+        print(f"{one.what}: {one.key} {one.detail}")
     if findings:
         raise Stop(
             "ledger-disagrees", rule="The ledger does not agree with itself.", detail=f"{len(findings)} findings"
         )
     if not json:
-        tell("The ledger agrees with itself.")
+        print("The ledger agrees with itself.")
 
 
 @app.command
@@ -83,7 +82,7 @@ def restored() -> None:
     """
     with database(os.environ) as dsn:
         epoch = asyncio.run(_later_epoch(dsn))
-    tell(f"Epoch {epoch} of this hub has begun. Start the hub: restante hub")
+    print(f"Epoch {epoch} of this hub has begun. Start the hub: restante hub")
 
 
 @contextmanager

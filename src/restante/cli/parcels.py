@@ -4,8 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich import print as tell
-from rich.markup import escape
 
 from restante.cli.calling import Calls, Hub, KeyFile, calling
 from restante.cli.ending import say
@@ -50,17 +48,17 @@ def announce(
     if json:
         say(made)
         return
-    tell(f"Parcel {_shown(made['code'])}, size {made['size']}. Its id: {made['parcel']}")
+    print(f"Parcel {_shown(made['code'])}, size {made['size']}. Its id: {made['parcel']}")
     if promise := made.get("promise"):
-        tell(f"Room is promised until {_when(promise['until'])}.")
+        print(f"Room is promised until {_when(promise['until'])}.")
     if problem := made.get("problem"):
-        tell(f"No room is promised: {escape(problem['title'])}")
-        tell(
+        print(f"No room is promised: {problem['title']}")
+        print(
             *(f"  {near['name']}, {near['distance_m']} m: {near['id']}" for near in problem.get("nearest", [])),
             sep="\n",
         )
     for warning in made.get("warnings", []):
-        tell(f"Mind {warning['field']}: {escape(warning['detail'])}")
+        print(f"Mind {warning['field']}: {warning['detail']}")
 
 
 @app.command
@@ -71,15 +69,17 @@ def show(parcel: Named, *, json: Json = False, api: Hub = "", key_file: KeyFile 
     if json:
         say(found)
         return
-    tell(f"Parcel {_shown(found['code'])} of {found['org']}: {found['stage']}; {found['actor']} acts next.")
+    print(f"Parcel {_shown(found['code'])} of {found['org']}: {found['stage']}; {found['actor']} acts next.")
     if promise := found.get("promise"):
-        tell(f"Room is promised at {promise['point']} until {_when(promise['until'])}.")
+        print(f"Room is promised at {promise['point']} until {_when(promise['until'])}.")
     if stay := found.get("stay"):
-        tell(f"It lies at {stay['point']} since {_when(stay['deposited_at'])}.")
+        print(f"It lies at {stay['point']} since {_when(stay['deposited_at'])}.")
         if hold := stay.get("hold"):
-            tell(f"Held until {_when(hold['ends_at'])}" + (", and its clock stands." if hold.get("paused_at") else "."))
+            print(
+                f"Held until {_when(hold['ends_at'])}" + (", and its clock stands." if hold.get("paused_at") else ".")
+            )
     for case in found.get("cases", []):
-        tell(f"A case is open: {case}")
+        print(f"A case is open: {case}")
 
 
 @app.command
@@ -92,7 +92,7 @@ def track(parcel: Named, *, json: Json = False, api: Hub = "", key_file: KeyFile
         say(events)
         return
     for one in events:
-        tell(f"{_when(one['at'])}  {one['event']['kind']:18} {escape(one['by'])}")
+        print(f"{_when(one['at'])}  {one['event']['kind']:18} {one['by']}")
 
 
 def _find(hub: Calls, parcel: str) -> dict[str, Any]:

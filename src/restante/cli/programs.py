@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,12 +38,12 @@ def hub(*, json: Json = False, with_worker: bool = False) -> None:
     with_worker
         Work off timers, codes and notices in this process too; for small networks.
     """
-    _run(_hub(json=json, with_worker=with_worker))
+    _run_served(_hub(json=json, with_worker=with_worker))
 
 
 def worker(*, json: Json = False) -> None:
     """Run a worker: timers, codes, notices, reconcilers. Any number may run beside each other."""
-    _run(_worker(json=json))
+    _run_served(_worker(json=json))
 
 
 def bank(
@@ -74,19 +74,28 @@ def banks() -> None:
     _run(run_banks(sys.stdin.buffer.read()))
 
 
-def _run(program: Any) -> None:
+def _run(program: Any, *, loops: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
     hold_lifeline()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(program)
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(program)
+
+
+def _run_served(program: Any) -> None:
+    """Run what many wait for on the quicker event loop, which a bank does without."""
+    import uvloop  # noqa: PLC0415
+
+    _run(program, loops=uvloop.new_event_loop)
 
 
 async def _hub(*, json: bool, with_worker: bool) -> None:
+    from restante.hub.engine import settle_memory  # noqa: PLC0415
     from restante.hub.programs import running_hub, running_worker  # noqa: PLC0415
 
     async with _spine() as spine, AsyncExitStack() as stack:
         running = await stack.enter_async_context(running_hub(spine))
         mail = await stack.enter_async_context(running_worker(spine)) if with_worker else ""
+        settle_memory()
         told = {"api": running.api_url, "banks": running.hub_url, "key_file": str(running.key_file)}
         _ready(told | ({"mail": mail} if mail else {}), json=json)
         await _told_to_stop()

@@ -33,6 +33,9 @@ SHARES: Final[Mapping[Role, float]] = {
 }
 """How often each fate is met, besides coming and collecting; each at least once where there are parcels enough."""
 
+LEAST_GAP_S: Final = 0.16
+"""How close upon another parcel is announced at most, in real time: each one's code costs a twentieth of a second."""
+
 COURIERS: Final = 3
 """How many couriers each carrier has."""
 
@@ -126,7 +129,7 @@ class Day:
                         await self._hours(chance.expovariate(plan.parcels_an_hour))
         for role in roles(plan.parcels, chance):
             await self._announce_one(role)
-            await self._hours(plan.announce_hours / plan.parcels)
+            await asyncio.sleep(max(self._clock.real_seconds(plan.announce_hours / plan.parcels), LEAST_GAP_S))
         self.announced_all.set()
 
     async def _announce_one(self, role: Role) -> None:
