@@ -258,7 +258,9 @@ class Machine:
         link.to_source = lambda frame: self._hear(link, frame)
         link.source_hears_end = lambda: self._line_lost(link)
         assert self.agent is not None
-        self._sync_step(sync.Connected(self._hello(self.agent), self.agent.book.acknowledged(), self.agent.book.extents()))
+        self._sync_step(
+            sync.Connected(self._hello(self.agent), self.agent.book.acknowledged(), self.agent.book.extents())
+        )
 
     def _hello(self, agent: KeptAgent) -> wire.Hello:
         head, applied = agent.book.head, agent.state.manifest
