@@ -168,6 +168,7 @@ def test_the_screen_shows_no_old_number_as_new() -> None:
     seen.points[POINT].cut_since = START - timedelta(hours=3)
     drawn = as_svg(seen, scene()).replace("&#160;", " ")
     assert "?/8" in drawn
+    assert "@font-face" not in drawn
     assert "1/8" not in drawn
     assert "cut off 3 h" in drawn
     assert sentence(seen).endswith("One is cut off.")

@@ -1,5 +1,6 @@
 """The living network in a terminal: points with their fill, today's figures, the last events, and where to look on."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from io import StringIO
@@ -21,6 +22,7 @@ _CELLS: Final = " ▁▂▃▄▅▆▇█"
 _BAR_CELLS: Final = 5
 _NAME_CELLS: Final = 26
 _WIDE_CELLS: Final = 132
+_FONT_FACE: Final = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 _SPRUCE: Final = "dark_cyan"
 _AMBER: Final = "dark_orange"
 
@@ -154,4 +156,5 @@ def as_svg(picture: Picture, scene: Scene, *, width: int = 150) -> str:
     """The screen as a picture for documents."""
     console = Console(record=True, width=width, file=StringIO(), force_terminal=True, legacy_windows=False)
     console.print(render(picture, scene, width=width))
-    return console.export_svg(title="restante demo", unique_id="demo")
+    drawn = console.export_svg(title="restante demo", unique_id="demo")
+    return _FONT_FACE.sub("", drawn)  # a picture in a document fetches nothing; the reader's own font will do
