@@ -86,7 +86,7 @@ def bench(
     part: Annotated[Literal["all", "custody", "http"], Parameter(help="Which benchmark.")] = "all",
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, help="What the benchmark takes besides.")],
 ) -> None:
-    """Measure durable custody transitions per second beside the best plain SQL on the same machine.
+    """Measure durable custody transitions per second: beside the best plain SQL, and over HTTP with 64 callers.
 
     It runs from the source tree, where the benchmarks are. The exit code is 1 if a floor is missed.
     """
