@@ -1,5 +1,6 @@
 """What is not ours to read: bodies, headers, addresses and methods that are wrong, each answered with a problem."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -55,6 +56,20 @@ async def test_a_bulk_body_has_a_limit_of_its_own(api: Api) -> None:
     headers = {"Content-Type": "application/json"}
     content = b" " * (LARGEST_BULK_BYTES + 1)
     assert said(await api.ask("POST", "/parcels/bulk", content=content, headers=headers)) == (413, "body-too-large")
+
+
+async def _in_pieces(piece: bytes, times: int) -> AsyncIterator[bytes]:
+    for _ in range(times):
+        yield piece
+
+
+async def test_a_body_in_pieces_is_put_together_and_bounded(api: Api) -> None:
+    """Given bodies that announce no length, then one within the bound is read whole and one beyond it is 413."""
+    headers = {"Content-Type": "application/json"}
+    fits = _in_pieces(b" " * 1000, 100)
+    assert said(await api.ask("POST", "/parcels", content=fits, headers=headers)) == (400, "body-malformed")
+    beyond = _in_pieces(b" " * 1000, LARGEST_BODY_BYTES // 1000 + 1)
+    assert said(await api.ask("POST", "/parcels", content=beyond, headers=headers)) == (413, "body-too-large")
 
 
 XML = {"content": b"<a/>", "headers": {"Content-Type": "text/xml"}}
