@@ -37,6 +37,7 @@ class Carrier:
         self._clock = clock
         self._ground = ground
         self._spots = {spot.point: spot for spot in spots}
+        self._point_of = {spot.source: spot.point for spot in spots}
         self._codes: dict[str, tuple[str, Instant]] = {}
         self._again_s: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
@@ -141,16 +142,11 @@ class Carrier:
 
     def due_at(self, spot: Spot) -> list[Item]:
         """Parcels to bring there."""
-        now_s = time.monotonic()
-        return [
-            item
-            for item in self._ground.open_items()
-            if item.org == self.org
-            and item.spot is spot
-            and item.is_in_hand
-            and item.role is not Role.DROPS_OFF
-            and self._again_s.get(item.id, 0.0) <= now_s
-        ]
+        return [item for item in self._ground.open_items() if item.spot is spot and self._is_due(item)]
+
+    def _is_due(self, item: Item) -> bool:
+        ours = item.org == self.org and item.is_in_hand and item.role is not Role.DROPS_OFF
+        return ours and self._again_s.get(item.id, 0.0) <= time.monotonic()
 
     def to_take_back(self, spot: Spot) -> list[Item]:
         """Parcels there that the hub wants taken out."""
@@ -163,11 +159,11 @@ class Carrier:
     async def drive(self) -> None:
         """One courier: goes where there is most to do and no colleague is headed for, for ever."""
         while True:
-            work = {point: self._work_at(spot) for point, spot in self._spots.items()}
-            best = max(work, key=lambda point: work[point])
-            if not work[best]:
+            work = self._work()
+            if not work:
                 await asyncio.sleep(IDLE_S)
                 continue
+            [(best, _)] = work.most_common(1)
             self._headed_for.add(best)
             try:
                 await self._round(self._spots[best])
@@ -177,11 +173,19 @@ class Carrier:
             finally:
                 self._headed_for.discard(best)
 
-    def _work_at(self, spot: Spot) -> int:
-        is_taken = spot.point in self.kept_away | self._headed_for or spot.turn.locked()
-        if is_taken or self._again_s.get(spot.point, 0.0) > time.monotonic():
-            return 0
-        return len(self.due_at(spot)) + len(self.to_take_back(spot))
+    def _work(self) -> Counter[str]:
+        """How much there is to do at each point that a courier may go to now."""
+        work: Counter[str] = Counter()
+        for item in self._ground.open_items():
+            if item.spot is not None and self._is_due(item):
+                work[item.spot.point] += 1
+            elif item.recalled and item.behind is not None and item.org == self.org:
+                work[self._point_of[item.behind[0]]] += 1
+        for point in list(work):
+            is_taken = point in self.kept_away | self._headed_for or self._spots[point].turn.locked()
+            if is_taken or self._again_s.get(point, 0.0) > time.monotonic():
+                del work[point]
+        return work
 
     async def _round(self, spot: Spot) -> None:
         code = await self.code_for(spot)

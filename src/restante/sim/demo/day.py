@@ -147,9 +147,15 @@ class Day:
         spot = self._near_home(role)
         await cast.carriers[org].announce(item, spot, name=f"Resident {number}", emails=emails, language=language)
         if item.spot is not None:
-            life = asyncio.create_task(self._recipients.live(item, self._other))
+            life = asyncio.create_task(self._live(item))
             self._lives.add(life)
             life.add_done_callback(self._end_of_life)
+
+    async def _live(self, item: Item) -> None:
+        await self._recipients.live(item, self._other)
+        if self._plan.parcels is None:
+            await self._hours(1)
+            self._cast.ground.forget(item)
 
     def _end_of_life(self, life: "asyncio.Task[None]") -> None:
         self._lives.discard(life)
@@ -189,22 +195,27 @@ class Day:
     # --- what goes wrong on purpose
 
     async def _cut_a_line(self) -> None:
-        """Cut one bank off for hours while couriers and recipients go on there, then mend the line."""
-        if self._plan.cuts:
+        """Cut one bank off for hours while people go on there, then mend the line; every day anew if days never end."""
+        while self._plan.cuts:
             await self._some_announced.wait()
-            spot = self._busiest_bank()
-            await self._load_codes(spot)
-            began_s = time.monotonic()
-            spot.line.cut()
-            spot.cuts.append((began_s, math.inf))
-            self.doing = f"the line to {spot.name} is cut"
-            await self._hours(self._plan.cut_hours)
-            spot.line.heal()
-            await spot.person.set_link(up=True)  # as a modem tells its machine that the line is back
-            await spot.person.until(lambda status: status.online, seconds=600)
-            spot.cuts[-1] = (began_s, time.monotonic())
-            self.doing = ""
+            await self._cut_off(self._busiest_bank())
+            if self._plan.parcels is not None:
+                break
+            await self._hours(24)
         self.cut_over.set()
+
+    async def _cut_off(self, spot: Spot) -> None:
+        await self._load_codes(spot)
+        began_s = time.monotonic()
+        spot.line.cut()
+        spot.cuts.append((began_s, math.inf))
+        self.doing = f"the line to {spot.name} is cut"
+        await self._hours(self._plan.cut_hours)
+        spot.line.heal()
+        await spot.person.set_link(up=True)  # as a modem tells its machine that the line is back
+        await spot.person.until(lambda status: status.online, seconds=600)
+        spot.cuts[-1] = (began_s, time.monotonic())
+        self.doing = ""
 
     def _busiest_bank(self) -> Spot:
         """The bank with most parcels to be brought, so that many are put in while it is cut off."""

@@ -5,7 +5,6 @@ This is the third account of a day, beside the hub's and the machines' own, and 
 
 import asyncio
 import time
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -133,9 +132,13 @@ class Ground:
         """What lies behind a door."""
         return [item for item in self.items.values() if item.behind == (source, door)]
 
-    def open_items(self) -> Iterable[Item]:
+    def forget(self, item: Item) -> None:
+        """A parcel whose story has ended is of no more interest; for a day that never ends."""
+        self.items.pop(item.id, None)
+
+    def open_items(self) -> list[Item]:
         """Parcels whose story has not ended."""
-        return (item for item in self.items.values() if not item.ended)
+        return [item for item in self.items.values() if not item.ended]
 
     def as_plain(self, item: Item) -> dict[str, Any]:
         """A parcel for a report."""
