@@ -193,7 +193,11 @@ class HubSide:
             return outcomes
 
         return Desk(
-            stores.ledger, submit, stores.shelf, stores.keys, lambda entered, now: self._enter(process, entered, now),
+            stores.ledger,
+            submit,
+            stores.shelf,
+            stores.keys,
+            lambda entered, now: self._enter(process, entered, now),
             stores.aside,
         )
 
