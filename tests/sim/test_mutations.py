@@ -22,6 +22,9 @@ from restante.sim.rows import RowLedger
 from restante.sim.run import run
 from restante.wire import journal, manifest
 
+# Tracing would double the time; what is planted here says nothing about which lines the real code runs.
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
+
 SEEDS = range(1, 31)
 
 

@@ -8,6 +8,7 @@ from tests.sim.seeds import tell
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # tracing would double the time, and shorter stories tread the same lines
 def test_custody_is_never_lost_in_150_stories() -> None:
     """Given links, power, hub, doors and clocks that fail by seed, when all heals, then ground and books agree."""
     asked = tell(range(1, 151))
