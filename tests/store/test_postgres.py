@@ -87,8 +87,12 @@ async def test_a_cut_before_the_commit_leaves_nothing(database: str, tmp_path: P
 
 async def test_a_cut_in_the_first_trip_is_a_store_that_is_down(database: str, tmp_path: Path) -> None:
     """Given a connection cut while loading, when it fails, then nothing is unknown, and the next batch reconnects."""
-    async with cutting(database, tmp_path) as scissors, open_ledger(scissors.dsn, writers=1) as ledger:
+    async with (
+        cutting(database, tmp_path) as scissors,
+        open_ledger(scissors.dsn, writers=1, readers=1) as ledger,
+    ):
         await ledger.ensure_lanes(LANES)
+        await ledger.lane_heads()  # so that no connection is still being made: its words would be the ones cut
         scissors.before_words = True
         with pytest.raises(StoreDown):
             async with ledger.transact(Keys(parcels=frozenset({_id(0)})), {}):

@@ -113,7 +113,8 @@ def _log_to_stderr() -> None:
     """What the hub's parts log goes where its other words go; standard output is for whoever started it."""
     import structlog  # noqa: PLC0415
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Asked for at each use: standard error may be another one by then.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 @asynccontextmanager

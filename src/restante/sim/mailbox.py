@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from typing import Final
 
@@ -13,20 +13,22 @@ from restante.hub.notices.address import Address
 from restante.hub.notices.mail import read_code
 from restante.hub.notices.outcome import HandedOver, MailUnreachable, Outcome, Unreachable
 from restante.sim.clock import Clock
-from restante.words import catalogue
+from restante.words import Catalogue, catalogue
 
-_SUBJECTS: Final = {
-    "ready": NoticeKind.READY,
-    "reminder": NoticeKind.REMINDER,
-    "held_longer": NoticeKind.EXTENDED,
-    "moved": NoticeKind.MOVED,
-    "on_its_way": NoticeKind.MOVED,
-    "overdue": NoticeKind.OVERDUE,
-    "taken_back": NoticeKind.TAKEN_BACK,
-    "drop_off": NoticeKind.DROP_OFF_CODE,
-    "receipt": NoticeKind.RECEIPT,
-}
 _PARCEL: Final = re.compile(r"Parcel ([0-9A-Z]{8})\.")
+
+
+def _subjects(words: Catalogue, point: str) -> Iterator[tuple[NoticeKind, str]]:
+    """The subject that each kind of notice bears."""
+    yield NoticeKind.READY, words.word("notice.ready.subject", point=point)
+    yield NoticeKind.REMINDER, words.word("notice.reminder.subject", point=point)
+    yield NoticeKind.EXTENDED, words.word("notice.held_longer.subject", point=point)
+    yield NoticeKind.MOVED, words.word("notice.moved.subject", point=point)
+    yield NoticeKind.MOVED, words.word("notice.on_its_way.subject", point=point)
+    yield NoticeKind.OVERDUE, words.word("notice.overdue.subject", point=point)
+    yield NoticeKind.TAKEN_BACK, words.word("notice.taken_back.subject", point=point)
+    yield NoticeKind.DROP_OFF_CODE, words.word("notice.drop_off.subject", point=point)
+    yield NoticeKind.RECEIPT, words.word("notice.receipt.subject", point=point)
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -47,9 +49,9 @@ class Mailboxes:
         self.told: defaultdict[str, Counter[NoticeKind]] = defaultdict(Counter)
         self.on_letter: Callable[[Letter], None] = _nobody_reads
         self._clock = clock
-        words = catalogue("en")
-        subjects = ((kind, words.word(f"notice.{name}.subject", point="*")) for name, kind in _SUBJECTS.items())
-        self._patterns = [(kind, re.compile(re.escape(text).replace(r"\*", "(.*)"))) for kind, text in subjects]
+        self._patterns = [
+            (kind, re.compile(re.escape(text).replace(r"\*", "(.*)"))) for kind, text in _subjects(catalogue("en"), "*")
+        ]
 
     async def send(self, mail: EmailMessage, to: Address) -> Outcome:
         """See ``Channel``."""
