@@ -152,6 +152,30 @@ async def test_days_are_made_ahead_and_events_move_into_theirs(database: str, po
     assert await check(postgres) == []
 
 
+async def test_a_batch_that_waits_for_a_new_day_is_stored_in_it(database: str, postgres: PostgresLedger) -> None:
+    """Given a batch that waits while its day is made, when the day stands, then the batch is stored, and in its day."""
+    load = await town(postgres, points=1)
+    with psycopg.connect(database) as reader, psycopg.connect(database, autocommit=True) as db:
+        reader.execute("LOCK TABLE event_other_days IN ACCESS SHARE MODE")
+        days = asyncio.create_task(postgres.upkeep(NOW))
+        await _until_waiting(db, 1)
+        batch = asyncio.create_task(accepted(postgres, load.commands(1, 1)[:1]))
+        await _until_waiting(db, 2)
+        reader.rollback()
+        await asyncio.gather(days, batch)
+        assert _count(db, "event_other_days") == 0
+    assert await check(postgres) == []
+
+
+async def _until_waiting(db: psycopg.Connection, count: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            row = db.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted").fetchone()
+            if row is not None and row[0] >= count:
+                return
+            await asyncio.sleep(0.01)
+
+
 def _count(db: psycopg.Connection, table: str) -> int:
     row = db.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
     assert row is not None

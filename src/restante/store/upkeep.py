@@ -28,8 +28,9 @@ async def make_days(db: AsyncConnection, today: date) -> list[str]:
         return []
     async with db.transaction():
         # Batches wait here and not between the steps, so that none meets the log without some of its events; and a
-        # second program finds the days made.
-        await db.execute(b"LOCK TABLE event_other_days IN ACCESS EXCLUSIVE MODE")
+        # second program finds the days made. The whole log is locked, not only its last resort: a batch that had found
+        # its partition before the new one stood would write where its rows no longer belong.
+        await db.execute(b"LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
         missing = await _missing(db, days)
         for day in missing:
             await _make_day(db, day)
