@@ -33,9 +33,9 @@ def console() -> Console:
 
 
 def printed(console: Console) -> str:
-    """What was printed."""
+    """What was printed, wherever the terminal broke its lines."""
     assert isinstance(console.file, StringIO)
-    return console.file.getvalue()
+    return " ".join(console.file.getvalue().split())
 
 
 def test_a_proof_runs_keeps_its_account_and_goes_on(tmp_path: Path, console: Console) -> None:
