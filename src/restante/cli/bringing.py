@@ -34,7 +34,7 @@ def points(file: Path, *, json: Json = False, api: Hub = "", key_file: KeyFile =
 @app.command
 def parcels(file: Path, *, json: Json = False, api: Hub = "", key_file: KeyFile = None) -> None:
     """Announce parcels from a JSON file: a list of bodies as POST /v1/parcels takes them, any number of them."""
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     answers: list[dict[str, Any]] = []
     items = _items(file)
@@ -62,7 +62,7 @@ def radom(
 
     The exit code is 0 only if every order is accounted for and instance, hub, banks and people agree on all of them.
     """
-    from restante.sim.radom import main  # noqa: PLC0415
+    from restante.sim.radom import main
 
     told = main(
         instance,
@@ -80,7 +80,7 @@ def radom(
 
 def _one_point(hub: Calls, given: dict[str, Any]) -> dict[str, Any]:
     """One point, with what stands there; or why it was refused."""
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     source = given.pop("source", None)
     try:
@@ -94,7 +94,7 @@ def _one_point(hub: Calls, given: dict[str, Any]) -> dict[str, Any]:
 
 def _items(file: Path) -> list[dict[str, Any]]:
     """The list in a file."""
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     try:
         if file.stat().st_size > LARGEST_FILE_BYTES:

@@ -47,8 +47,8 @@ class Calls:
                 return
 
     def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        import httpx  # noqa: PLC0415
-        import msgspec  # noqa: PLC0415
+        import httpx
+        import msgspec
 
         try:
             answer = self._client.request(method, f"/v1{path}", **request)
@@ -67,7 +67,7 @@ class Calls:
 @contextmanager
 def calling(api: str, key_file: Path | None, environ: Mapping[str, str] = os.environ) -> Iterator[Calls]:
     """Calls to the hub at ``api``, or where the environment says."""
-    import httpx  # noqa: PLC0415
+    import httpx
 
     url = api or environ.get(API, DEFAULT_API)
     if not url.startswith(("http://", "https://")):

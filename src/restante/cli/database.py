@@ -50,7 +50,7 @@ def status(*, json: Json = False) -> None:
 @app.command
 def migrate() -> None:
     """Bring the database up to this version; harmless to repeat, and several programs may try at once."""
-    from restante.store.migrate import migrate_at  # noqa: PLC0415
+    from restante.store.migrate import migrate_at
 
     with database(os.environ) as dsn:
         applied = migrate_at(dsn)
@@ -88,7 +88,7 @@ def restored() -> None:
 @contextmanager
 def database(environ: Mapping[str, str]) -> Iterator[str]:
     """The address of the database that the settings name, running for as long as this lasts. Faults: ``resolve``'s."""
-    from restante.store.embedded import resolve  # noqa: PLC0415
+    from restante.store.embedded import resolve
 
     with resolve(environ, database_folder(environ)) as dsn:
         yield dsn
@@ -96,13 +96,13 @@ def database(environ: Mapping[str, str]) -> Iterator[str]:
 
 def database_folder(environ: Mapping[str, str]) -> Path:
     """Where the program's own database server keeps its data."""
-    from restante.hub.settings import read_settings, state_folder  # noqa: PLC0415
+    from restante.hub.settings import read_settings, state_folder
 
     return state_folder(read_settings(environ)) / "database"
 
 
 def _own_server() -> "Server":
-    from restante.store.embedded import Server  # noqa: PLC0415
+    from restante.store.embedded import Server
 
     if os.environ.get("DATABASE_URL"):
         raise Stop("database-foreign", field="DATABASE_URL", rule="That database is started and stopped where it runs.")
@@ -110,8 +110,8 @@ def _own_server() -> "Server":
 
 
 def _status() -> dict[str, Any]:
-    from restante.store.connect import DatabaseUnreachable  # noqa: PLC0415
-    from restante.store.migrate import status_at  # noqa: PLC0415
+    from restante.store.connect import DatabaseUnreachable
+    from restante.store.migrate import status_at
 
     given = os.environ.get("DATABASE_URL", "")
     server = None if given else _own_server()
@@ -126,20 +126,20 @@ def _status() -> dict[str, Any]:
 
 
 async def _findings(dsn: str) -> list[Any]:
-    from restante.store.check import check as check_ledger  # noqa: PLC0415
-    from restante.store.postgres import open_ledger  # noqa: PLC0415
+    from restante.store.check import check as check_ledger
+    from restante.store.postgres import open_ledger
 
     async with open_ledger(dsn) as ledger:
         return list(await check_ledger(ledger))
 
 
 async def _later_epoch(dsn: str) -> int:
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
-    from restante.hub.fleet.shelf import PostgresShelf  # noqa: PLC0415
-    from restante.hub.settings import read_settings  # noqa: PLC0415
-    from restante.store.postgres import open_ledger  # noqa: PLC0415
-    from restante.store.tables import open_tables  # noqa: PLC0415
+    from restante.hub.fleet.shelf import PostgresShelf
+    from restante.hub.settings import read_settings
+    from restante.store.postgres import open_ledger
+    from restante.store.tables import open_tables
 
     async with open_ledger(dsn) as ledger, open_tables(dsn, name="restante db") as tables:
         return await PostgresShelf(tables, ledger, read_settings()).begin_hub_epoch(datetime.now(UTC))

@@ -32,7 +32,7 @@ def announce(
     key_file: KeyFile = None,
 ) -> None:
     """Announce a parcel, with the key of a carrier or retailer."""
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     given: dict[str, Any] = {
         "reference": reference,

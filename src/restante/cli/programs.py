@@ -69,7 +69,7 @@ def counter(
 
 def banks() -> None:
     """Run the many emulated banks that a list on standard input describes, in one process; for replays."""
-    from restante.sim.radom_banks import run_banks  # noqa: PLC0415
+    from restante.sim.radom_banks import run_banks
 
     _run(run_banks(sys.stdin.buffer.read()))
 
@@ -83,14 +83,14 @@ def _run(program: Any, *, loops: Callable[[], asyncio.AbstractEventLoop] | None 
 
 def _run_served(program: Any) -> None:
     """Run what many wait for on the quicker event loop, which a bank does without."""
-    import uvloop  # noqa: PLC0415
+    import uvloop
 
     _run(program, loops=uvloop.new_event_loop)
 
 
 async def _hub(*, json: bool, with_worker: bool) -> None:
-    from restante.hub.engine import settle_memory  # noqa: PLC0415
-    from restante.hub.programs import running_hub, running_worker  # noqa: PLC0415
+    from restante.hub.engine import settle_memory
+    from restante.hub.programs import running_hub, running_worker
 
     async with _spine() as spine, AsyncExitStack() as stack:
         running = await stack.enter_async_context(running_hub(spine))
@@ -102,7 +102,7 @@ async def _hub(*, json: bool, with_worker: bool) -> None:
 
 
 async def _worker(*, json: bool) -> None:
-    from restante.hub.programs import running_worker  # noqa: PLC0415
+    from restante.hub.programs import running_worker
 
     async with _spine() as spine, running_worker(spine) as mail:
         _ready({"mail": mail}, json=json)
@@ -111,7 +111,7 @@ async def _worker(*, json: bool) -> None:
 
 def _log_to_stderr() -> None:
     """What the hub's parts log goes where its other words go; standard output is for whoever started it."""
-    import structlog  # noqa: PLC0415
+    import structlog
 
     # Asked for at each use: standard error may be another one by then.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
@@ -120,11 +120,11 @@ def _log_to_stderr() -> None:
 @asynccontextmanager
 async def _spine() -> AsyncIterator["Spine"]:
     """The database running and up to date, and what both programs share."""
-    from restante.cli.database import database  # noqa: PLC0415
-    from restante.hub.programs import open_spine  # noqa: PLC0415
-    from restante.hub.settings import read_settings  # noqa: PLC0415
-    from restante.sim.demo.pace import read_clock  # noqa: PLC0415
-    from restante.store.migrate import migrate_at  # noqa: PLC0415
+    from restante.cli.database import database
+    from restante.hub.programs import open_spine
+    from restante.hub.settings import read_settings
+    from restante.sim.demo.pace import read_clock
+    from restante.store.migrate import migrate_at
 
     _log_to_stderr()
     settings, clock = read_settings(os.environ), read_clock(os.environ)
@@ -135,8 +135,8 @@ async def _spine() -> AsyncIterator["Spine"]:
 
 
 async def _source(*, kind: str, board: str, state: Path, invitation: str, json: bool) -> None:
-    from restante.core.bank import SourceKind  # noqa: PLC0415
-    from restante.edge.bank import run_source  # noqa: PLC0415
+    from restante.core.bank import SourceKind
+    from restante.edge.bank import run_source
 
     config = _config(os.environ, state, board=board, kind=SourceKind(kind), invitation=invitation)
     stop = asyncio.Event()
@@ -155,7 +155,7 @@ async def _source(*, kind: str, board: str, state: Path, invitation: str, json: 
 
 
 def _config(environ: Mapping[str, str], state: Path, **given: Any) -> "SourceConfig":
-    from restante.edge.bank import config_from  # noqa: PLC0415
+    from restante.edge.bank import config_from
 
     named = {key: value for key, value in given.items() if value}
     told = {f"RESTANTE_{name.upper()}": str(value) for name, value in named.items()}
@@ -164,7 +164,7 @@ def _config(environ: Mapping[str, str], state: Path, **given: Any) -> "SourceCon
 
 async def _announce(state: Path, *, json: bool) -> None:
     """Say that the source is ready once its loopback door answers."""
-    from restante.edge.person import Person  # noqa: PLC0415
+    from restante.edge.person import Person
 
     async with Person(state) as person:
         status = await person.until(lambda _: True, seconds=3_600)
@@ -185,7 +185,7 @@ def _invitation(where: str) -> str:
 def _ready(told: Mapping[str, str], *, json: bool) -> None:
     """One line once the program can be used."""
     if json:
-        import json as documents  # noqa: PLC0415
+        import json as documents
 
         print(documents.dumps({"ready": True, **told}), flush=True)
     else:

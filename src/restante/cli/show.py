@@ -32,8 +32,8 @@ def demo(
     With --parcels and --exit it is a bounded day that ends with an account of every parcel: exit code 0 only if the
     hub, the machines and the people agree on all of them.
     """
-    from restante.sim.demo.run import as_lines, play  # noqa: PLC0415
-    from restante.sim.demo.show import Show  # noqa: PLC0415
+    from restante.sim.demo.run import as_lines, play
+    from restante.sim.demo.show import Show
 
     wish = _wish(parcels if exit else None, pace, seed=seed, banks=banks, counters=counters, state=state, svg=svg)
     if exit and parcels is None:
@@ -46,7 +46,7 @@ def demo(
     if account is None:
         return
     if json:
-        import msgspec  # noqa: PLC0415
+        import msgspec
 
         say(msgspec.to_builtins(account))
     else:
@@ -65,9 +65,9 @@ def _wish(
     state: Path | None,
     svg: Path | None,
 ) -> "Wish":
-    from restante.sim.demo.day import Plan  # noqa: PLC0415
-    from restante.sim.demo.run import BOUNDED_PACE, LIVING_PACE, Wish  # noqa: PLC0415
-    from restante.sim.extract import state_dir  # noqa: PLC0415
+    from restante.sim.demo.day import Plan
+    from restante.sim.demo.run import BOUNDED_PACE, LIVING_PACE, Wish
+    from restante.sim.extract import state_dir
 
     for name, given, most in (("--banks", banks, 12), ("--counters", counters, 2)):
         if not 1 <= given <= most:
@@ -110,7 +110,7 @@ def prove(
     processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said.")] = None,
 ) -> None:
     """Run the simulation seed after seed; the account is kept by commit, and a proof that was stopped goes on."""
-    from restante.sim.prove import main, parse_seeds  # noqa: PLC0415
+    from restante.sim.prove import main, parse_seeds
 
     assert part == "sim", "cyclopts lets no other part through"
     try:
