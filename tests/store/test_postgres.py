@@ -13,10 +13,11 @@ from psycopg.conninfo import make_conninfo
 from restante.core.commands import AnnounceParcel, Keys
 from restante.core.ids import Lane, ParcelId
 from restante.hub.engine import Draft
-from restante.store import arrays, upkeep
+from restante.store import arrays, trips, upkeep
 from restante.store.check import check
 from restante.store.ledger import Changes, LaneStalled, OutcomeUnknown, RowsMoved, RowsRefused, StoreDown
 from restante.store.postgres import PostgresLedger, open_ledger
+from restante.store.writers import Writers
 from tests.fixtures.cutting import cutting
 from tests.fixtures.ledgers import accepted, town
 from tests.fixtures.lives import LANES, NOW
@@ -117,6 +118,27 @@ async def test_a_cancelled_batch_gives_its_connection_back_clean(postgres: Postg
         await asyncio.gather(task, return_exceptions=True)
     async with asyncio.timeout(5):
         await asyncio.gather(*(one() for _ in range(8)))
+
+
+async def test_a_connection_whose_borrower_left_while_it_was_made_ready_is_closed(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a batch cancelled while its connection prepares statements, then that connection is closed."""
+    seen, reached = list[psycopg.AsyncConnection](), asyncio.Event()
+
+    async def never(db: psycopg.AsyncConnection, _: object) -> None:
+        seen.append(db)
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(trips, "prepare", never)
+    writers = Writers(database, limit=1, statements=[trips.BEGIN])
+    async with asyncio.timeout(5):
+        task = asyncio.create_task(writers.one().__aenter__())
+        await reached.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [db.closed for db in seen] == [True]
 
 
 async def test_no_database_is_a_store_that_is_down(tmp_path: Path) -> None:

@@ -61,10 +61,15 @@ class Writers:
             # The others have most likely met the same end, and would each fail a batch to find out.
             await self.close()
             raise StoreDown from error
-        arrays.register(db)
-        if self._statements:
-            with faults_named(db):
-                await trips.prepare(db, self._statements)
+        try:
+            arrays.register(db)
+            if self._statements:
+                with faults_named(db):
+                    await trips.prepare(db, self._statements)
+        except BaseException:
+            # Nobody holds it yet who could give it back, and whoever waits for it may go away while it prepares.
+            await db.close()
+            raise
         return db
 
 
