@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from restante.core.commands import AdoptFact, AnnounceParcel, Keys
 from restante.core.events import ParcelAnnounced, ParcelDeposited
 from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId
-from restante.core.reactions import RefreshManifest, SendNotice
+from restante.core.reactions import IssueCode, RefreshManifest, SendNotice
 from restante.core.timers import TimerKind
 from restante.store.check import check
 from restante.store.ledger import Changes, Credential, Ledger, Receipt, RowsMoved, Signal
@@ -216,18 +216,18 @@ async def test_tasks_are_leased_finished_and_given_back(ledger: Ledger) -> None:
     """Given tasks, when claimed, then nobody else has them until the lease ends, they are finished or given back."""
     load = await town(ledger, points=1)
     await accepted(ledger, load.commands(1, 1)[:3])
-    claimed = await ledger.claim_tasks(NOW, 100, 30)
+    claimed = await ledger.claim_tasks(NOW, 100, 30, codes=100)
     assert [row.seq for row in claimed] == sorted(row.seq for row in claimed)
     assert any(isinstance(row.task, SendNotice) for row in claimed)
     assert any(isinstance(row.task, RefreshManifest) for row in claimed)
-    assert list(await ledger.claim_tasks(NOW + timedelta(seconds=29), 100, 30)) == []
+    assert list(await ledger.claim_tasks(NOW + timedelta(seconds=29), 100, 30, codes=100)) == []
     first, second, *rest = claimed
     await ledger.finish_tasks([first, *rest])
     await ledger.postpone_task(second, NOW + timedelta(minutes=5))
-    assert list(await ledger.claim_tasks(NOW + timedelta(minutes=4), 100, 30)) == []
-    (again,) = await ledger.claim_tasks(NOW + timedelta(minutes=5), 100, 30)
+    assert list(await ledger.claim_tasks(NOW + timedelta(minutes=4), 100, 30, codes=100)) == []
+    (again,) = await ledger.claim_tasks(NOW + timedelta(minutes=5), 100, 30, codes=100)
     assert again == msgspec.structs.replace(second, attempts=1)
-    (run_out,) = await ledger.claim_tasks(NOW + timedelta(minutes=6), 100, 30)
+    (run_out,) = await ledger.claim_tasks(NOW + timedelta(minutes=6), 100, 30, codes=100)
     assert run_out == again
 
 
@@ -238,12 +238,21 @@ async def test_claims_stop_at_their_limit_and_reach_every_lane(ledger: Ledger) -
         await accepted(ledger, load.commands(3, 1)[:6])
     seen: list[tuple[int, int, int]] = []
     lanes: list[set[int]] = []
-    while claimed := await ledger.claim_tasks(NOW, 2, 30):
+    while claimed := await ledger.claim_tasks(NOW, 1, 30, codes=1):
         assert len(claimed) <= 2
         seen += [(row.lane, row.seq, row.ordinal) for row in claimed]
         lanes.append({row.lane for row in claimed})
     assert len(seen) == len(set(seen)) > 4
     assert set().union(*lanes[:3]) == {0, 1}
+
+
+async def test_what_makes_codes_is_claimed_beside_everything_else(ledger: Ledger) -> None:
+    """Given tasks of both shares, when claimed, then each share is bounded alone, and neither takes from the other."""
+    load = await town(ledger, points=1)
+    await accepted(ledger, load.commands(4, 1)[:12])
+    for others, codes in ((0, 2), (3, 0), (2, 1)):
+        makes_code = [isinstance(row.task, IssueCode) for row in await ledger.claim_tasks(NOW, others, 30, codes=codes)]
+        assert sorted(makes_code) == [False] * others + [True] * codes
 
 
 async def test_due_timers_are_leased_until_their_parcel_moves(ledger: Ledger) -> None:

@@ -282,7 +282,7 @@ class HubSide:
 
     async def _work_once(self, process: Process) -> bool:
         ledger, now = self.stores.ledger, self.clock.now
-        tasks = await ledger.claim_tasks(now, 50, LEASE_S)
+        tasks = await ledger.claim_tasks(now, 50, LEASE_S, codes=50)
         timers = await ledger.claim_timers(now, 50, LEASE_S)
         for task in tasks:
             await self._do(process, task)

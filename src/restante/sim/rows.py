@@ -19,6 +19,7 @@ from restante.core.bank import Point
 from restante.core.commands import Keys
 from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId, StayKey, lane_of
 from restante.core.parcel import Parcel
+from restante.core.reactions import IssueCode
 from restante.core.reservation import Room
 from restante.core.time import EPOCH, Instant
 from restante.core.timers import TimerKind
@@ -223,14 +224,18 @@ class RowLedger:
             tuple(TimerRow(parcel, kind, timer.due) for (parcel, kind), timer in timers),
         )
 
-    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:
+    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float, *, codes: int) -> Sequence[TaskRow]:
         """Lease tasks that nobody holds, one lane after the other, oldest first."""
         claimed: list[TaskRow] = []
+        left = {True: codes, False: limit}
         for lane in self._lanes_in_turn():
-            ready = sorted(key for key, task in self._tasks.items() if key[0] == lane and task.ready_at <= now)
-            for key in ready[: limit - len(claimed)]:
-                self._tasks[key].ready_at = now + timedelta(seconds=lease_seconds)
-                claimed.append(self._tasks[key].row)
+            for key in sorted(key for key, task in self._tasks.items() if key[0] == lane and task.ready_at <= now):
+                task = self._tasks[key]
+                makes_code = isinstance(task.row.task, IssueCode)
+                if left[makes_code]:
+                    left[makes_code] -= 1
+                    task.ready_at = now + timedelta(seconds=lease_seconds)
+                    claimed.append(task.row)
         return sorted(claimed, key=lambda row: (row.seq, row.lane, row.ordinal))
 
     async def finish_tasks(self, done: Iterable[TaskRow]) -> None:

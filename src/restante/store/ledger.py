@@ -9,7 +9,7 @@ commit. Positions in a lane are therefore gapless, in order, and owned by one ba
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -219,8 +219,12 @@ class Ledger(Protocol):
     async def standing(self, lane: Lane) -> Standing:
         """Every row of custody of a lane: much to read, and meant for checks."""
 
-    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:
-        """Lease tasks that nobody holds, oldest first; a lease that runs out makes a task claimable again."""
+    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float, *, codes: int) -> Sequence[TaskRow]:
+        """Lease tasks that nobody holds, oldest first; a lease that runs out makes a task claimable again.
+
+        Up to ``codes`` of those that make codes, which are slow, and up to ``limit`` of all others: each has a share of
+        its own, so that neither waits behind a burst of the other.
+        """
 
     async def finish_tasks(self, done: Iterable[TaskRow]) -> None:
         """Delete tasks that have had their effect."""

@@ -17,7 +17,7 @@ from restante.core.time import Instant
 from restante.core.timers import TimerKind
 from restante.core.world import SourceHead, World
 from restante.store import bodies, connect, statements, trips, upkeep
-from restante.store.arrays import plain, texts
+from restante.store.arrays import Column, big_numbers, lanes, numbers, texts, uuids
 from restante.store.ledger import (
     RECEIPT_DAYS,
     Changes,
@@ -181,9 +181,9 @@ class PostgresLedger:
             tuple(TimerRow(parcel, TimerKind(kind), due) for parcel, kind, due in zip(*timers, strict=True)),
         )
 
-    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TaskRow]:
+    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float, *, codes: int) -> Sequence[TaskRow]:
         """Lease tasks that nobody holds, one lane after the other, oldest first."""
-        rows = await self._claim("claim_tasks", now, limit=limit, lease_seconds=lease_seconds)
+        rows = await self._claim("claim_tasks", now, {"others": limit, "codes": codes}, lease_seconds=lease_seconds)
         claimed = [
             TaskRow(lane, seq, ordinal, bodies.TASK.decode(body), attempts)
             for lane, (seq, ordinal, attempts, body) in rows
@@ -194,9 +194,9 @@ class PostgresLedger:
         """Delete tasks that have had their effect."""
         rows = list(done)
         given = {
-            "lanes": plain(row.lane for row in rows),
-            "seqs": plain(row.seq for row in rows),
-            "ordinals": plain(row.ordinal for row in rows),
+            "lanes": numbers(row.lane for row in rows),
+            "seqs": big_numbers(row.seq for row in rows),
+            "ordinals": numbers(row.ordinal for row in rows),
         }
         await self._write("finish_tasks", given)
 
@@ -207,7 +207,7 @@ class PostgresLedger:
 
     async def claim_timers(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TimerRow]:
         """Lease timers that are due, one lane after the other, the longest due first."""
-        rows = await self._claim("claim_timers", now, limit=limit, lease_seconds=lease_seconds)
+        rows = await self._claim("claim_timers", now, {"timers": limit}, lease_seconds=lease_seconds)
         claimed = [TimerRow(ParcelId(parcel), TimerKind(kind), due) for _, (parcel, kind, due) in rows]
         return sorted(claimed, key=lambda row: (row.due, row.parcel, row.kind))
 
@@ -272,9 +272,12 @@ class PostgresLedger:
                 await trips.trip(db, [(_PREPARED[name], given)])
 
     async def _claim(
-        self, name: str, now: Instant, *, limit: int, lease_seconds: float
+        self, name: str, now: Instant, left: dict[str, int], *, lease_seconds: float
     ) -> list[tuple[Lane, tuple[Any, ...]]]:
-        """Claim lane by lane, beginning with another one each time, so that a busy lane cannot starve the others."""
+        """Claim lane by lane, beginning with another one each time, so that a busy lane cannot starve the others.
+
+        ``left`` says how many may be claimed of each share; the share a row belongs to comes before the row.
+        """
         lanes = sorted(await self.lane_heads())
         self._turn = (self._turn + 1) % max(len(lanes), 1)
         found: list[tuple[Lane, tuple[Any, ...]]] = []
@@ -282,11 +285,13 @@ class PostgresLedger:
         async with self._writers.one() as db:
             with faults_named(db):
                 for lane in (*lanes[self._turn :], *lanes[: self._turn]):
-                    if len(found) >= limit:
+                    if not any(left.values()):
                         break
-                    given: trips.Given = {"lane": lane, "now": now, "until": until, "limit": limit - len(found)}
+                    given: trips.Given = {"lane": lane, "now": now, "until": until, **left}
                     (rows,) = await trips.trip(db, [(_PREPARED[name], given)])
-                    found += [(lane, row) for row in rows]
+                    for share, *row in rows:
+                        left[share] -= 1
+                        found.append((lane, tuple(row)))
         return found
 
     def _remember(self, last: Recorded) -> None:
@@ -311,7 +316,7 @@ async def open_ledger(dsn: str, *, writers: int = 4, readers: int = 4) -> AsyncI
 
 async def _loaded(db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, Lane]) -> PostgresBatch:
     """The first trip: lock the lanes, then load; each statement sees what was committed before the locks were had."""
-    wanted: dict[str, trips.Given] = {"lock_lanes": {"lanes": plain(sorted(keys.lanes()))}}
+    wanted: dict[str, trips.Given] = {"lock_lanes": {"lanes": numbers(sorted(keys.lanes()))}}
     named: dict[str, frozenset[Any]] = {
         "load_parcels": keys.parcels,
         "load_rooms": keys.rooms,
@@ -320,7 +325,7 @@ async def _loaded(db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, 
     }
     wanted |= {name: _keyed(sorted(ids)) for name, ids in named.items() if ids}
     if receipts:
-        wanted["load_receipts"] = {"lanes": plain(receipts.values()), "commands": texts(receipts)}
+        wanted["load_receipts"] = {"lanes": numbers(receipts.values()), "commands": texts(receipts)}
     _, *found = await trips.trip(db, [(trips.BEGIN, {}), *((_PREPARED[name], given) for name, given in wanted.items())])
     rows = dict(zip(wanted, found, strict=True))
     return _batch(db, keys, rows)
@@ -360,5 +365,5 @@ def _recorded(lane: Lane, row: tuple[Any, ...]) -> Recorded:
     return Recorded(lane, seq, at, recorded_at, actor, command, event, version, org, schema)
 
 
-def _keyed(ids: Sequence[str]) -> dict[str, str]:
-    return {"lanes": plain(map(lane_of, ids)), "ids": plain(ids)}
+def _keyed(ids: Sequence[str]) -> dict[str, Column]:
+    return {"lanes": lanes(ids), "ids": uuids(ids)}

@@ -1,7 +1,7 @@
 """The worker when it is killed, doubled or starved: what is done twice has its effect once."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import psycopg
@@ -43,7 +43,7 @@ async def test_a_worker_killed_before_the_finish_is_redone_without_a_second_effe
     point = await town.open_point()
     parcel = await town.announce(point)
     await town.deposit(parcel, point)
-    rows = await town.ledger.claim_tasks(town.now, 10, 60)
+    rows = await town.ledger.claim_tasks(town.now, 10, 60, codes=10)
     assert len(rows) > 2, "at least a code, a manifest, a notice"
     whole, town.ledger = town.ledger, Forgetful(town.ledger)  # type: ignore[assignment]
     steps = town.steps()
@@ -155,7 +155,7 @@ async def test_what_fails_is_tried_again_and_the_log_says_nothing_of_people(
     parcel = await town.announce(point)
     await town.deposit(parcel, point)
     whole, town.ledger = town.ledger, Broken(town.ledger, wrong)  # type: ignore[assignment]
-    for row in await whole.claim_tasks(town.now, 10, 60):
+    for row in await whole.claim_tasks(town.now, 10, 60, codes=10):
         await town.steps().do_task(row)
     await town.steps().do_timer(TimerRow(parcel, TimerKind.LAPSE_HOLD, town.now))
     town.ledger = whole
@@ -232,6 +232,29 @@ async def test_the_program_tells_at_once_and_in_bursts(town: Town) -> None:
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_a_notice_does_not_wait_for_a_burst_of_codes(town: Town) -> None:
+    """Given many codes to be made, none of which comes to an end, when a parcel is ready, then its mail goes out."""
+    point = await town.open_point()
+    parcel = await town.announce(point)
+    await town.drain()
+    never = asyncio.Event()
+
+    async def stuck(_slow: Callable[[], str]) -> str:
+        await never.wait()
+        raise AssertionError("it was never let go")
+
+    town.aside = stuck
+    for number in range(40):
+        await town.announce(await town.open_point() if number % 9 == 0 else town.points[-1])
+    running = asyncio.create_task(town.worker().run())
+    try:
+        await town.deposit(parcel, point)
+        await soon(town.sink.next_mail("aino@people.example"))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_the_program_lives_through_a_database_that_goes_away(town: Town) -> None:

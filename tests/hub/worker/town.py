@@ -29,7 +29,7 @@ from restante.hub.notices.choose import Patience
 from restante.hub.notices.mail import Letterhead, read_code
 from restante.hub.notices.sink import Sink, open_sink
 from restante.hub.notices.smtp import Post, SmtpSettings
-from restante.hub.people.codes import Codes, in_threads
+from restante.hub.people.codes import Aside, Codes, in_threads
 from restante.hub.worker.ports import Manners, Ports
 from restante.hub.worker.program import Rhythm, Worker
 from restante.hub.worker.steps import Steps
@@ -68,13 +68,14 @@ class Town:
         self.engine = Engine(ledger, lambda: self.now, max_batch=64, queue_limit=10_000)
         self.channel: Channel = Post(SmtpSettings("127.0.0.1", sink.port, SENDER), clock=lambda: self.now)
         self.threads = ThreadPoolExecutor(2)
+        self.aside: Aside = in_threads(self.threads)
         self.patience = Patience()
         self._numbers: Iterator[int] = count(1)
         self._heads: dict[PointId, tuple[SourceId, int, str, int]] = {}
 
     def steps(self) -> Steps:
         """A worker's steps over this town's stores."""
-        codes = Codes(self.ledger, self.vault, source_key=source_key, cost=CHEAP, aside=in_threads(self.threads))
+        codes = Codes(self.ledger, self.vault, source_key=source_key, cost=CHEAP, aside=self.aside)
         ports = Ports(
             self.ledger, self.engine, self.vault, codes, self.channel, self.attempts,
             refresh=self._refresh, now=lambda: self.now, chance=lambda: 0.5,

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from restante.core.ids import PointId
+from restante.core.reactions import IssueCode
 from restante.core.refusals import Fault
 from restante.core.time import Instant
 from restante.hub.worker.orders import errand_of
@@ -30,9 +31,14 @@ Points = Callable[[], Awaitable[Sequence[PointId]]]
 
 
 class Rhythm(msgspec.Struct, frozen=True):
-    """How often and how much: seconds of real time, except that leases are told to the ledger in the clock's."""
+    """How often and how much: seconds of real time, except that leases are told to the ledger in the clock's.
+
+    Codes are made ``codes_at_once``, enough to keep their threads at work while others wait for the store; everything
+    else is done ``at_once`` beside them.
+    """
 
     at_once: int = 32
+    codes_at_once: int = 4
     lease_seconds: float = 60.0
     poll_seconds: float = 1.0
     reconcile_seconds: float = 300.0
@@ -64,7 +70,7 @@ class Worker:
         """Do everything that is due now and everything that follows from it; how much there was."""
         done = 0
         while True:
-            rows: list[TaskRow | TimerRow] = [*await self._claim_tasks(self._rhythm.at_once)]
+            rows: list[TaskRow | TimerRow] = [*await self._claim_tasks(())]
             rows += await self._claim_timers()
             if not rows:
                 return done
@@ -84,25 +90,28 @@ class Worker:
         await (self._steps.do_task(row) if isinstance(row, TaskRow) else self._steps.do_timer(row))
 
     async def _tasks(self) -> None:
-        """Keep up to ``at_once`` tasks under way; look for more at a signal, when one is done, and every so often."""
-        under_way: dict[Errand, asyncio.Task[None]] = {}
+        """Keep both shares of tasks under way; look for more at a signal, when one is done, and every so often."""
+        under_way: dict[Errand, tuple[TaskRow, asyncio.Task[None]]] = {}
         try:
             while True:
                 self._woken.clear()
-                free = self._rhythm.at_once - len(under_way)
-                rows = await self._patiently(self._claim_tasks(free)) if free else []
-                for row in rows or ():
+                under_way = {errand: (row, task) for errand, (row, task) in under_way.items() if not task.done()}
+                claim = self._claim_tasks([row for row, _ in under_way.values()])
+                for row in await self._patiently(claim) or ():
                     # One whose lease ran out while it is still under way here is not begun a second time.
                     if (errand := errand_of(row)) not in under_way:
-                        under_way[errand] = asyncio.create_task(self._do(row))
-                        under_way[errand].add_done_callback(lambda _done: self._woken.set())
-                if not free or len(rows or ()) < free:
-                    await self._until_woken()
-                under_way = {errand: task for errand, task in under_way.items() if not task.done()}
+                        under_way[errand] = row, self._begin(row)
+                # What is ready was claimed, or its share is full.
+                await self._until_woken()
         finally:
-            for task in under_way.values():
+            for _, task in under_way.values():
                 task.cancel()
-            await asyncio.gather(*under_way.values(), return_exceptions=True)
+            await asyncio.gather(*(task for _, task in under_way.values()), return_exceptions=True)
+
+    def _begin(self, row: TaskRow) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._do(row))
+        task.add_done_callback(lambda _done: self._woken.set())
+        return task
 
     async def _timers(self) -> None:
         """Do what is due; a timer is set for later than now, so looking every so often is enough."""
@@ -141,8 +150,14 @@ class Worker:
             await asyncio.sleep(self._rhythm.fault_seconds)
             return None
 
-    async def _claim_tasks(self, free: int) -> Sequence[TaskRow]:
-        return await self._ledger.claim_tasks(self._now(), free, self._lease_seconds)
+    async def _claim_tasks(self, under_way: Sequence[TaskRow]) -> Sequence[TaskRow]:
+        """As many of each share as may be begun beside those ``under_way``."""
+        codes = sum(isinstance(row.task, IssueCode) for row in under_way)
+        others = len(under_way) - codes
+        codes_free, free = self._rhythm.codes_at_once - codes, self._rhythm.at_once - others
+        if not codes_free and not free:
+            return ()
+        return await self._ledger.claim_tasks(self._now(), free, self._lease_seconds, codes=codes_free)
 
     async def _claim_timers(self) -> Sequence[TimerRow]:
         return await self._ledger.claim_timers(self._now(), self._rhythm.at_once, self._lease_seconds)

@@ -50,14 +50,23 @@ SELECT
     ARRAY (SELECT due FROM timer WHERE lane = %(lane)s ORDER BY parcel, kind);
 
 -- name: claim_tasks
--- Lease the oldest tasks of one lane that are ready and that nobody else is looking at.
+-- Lease the oldest tasks of one lane that are ready and that nobody else is looking at, of each share as many as it has
+-- left: those that make codes, and all others. What a task is stands first in its body.
 UPDATE task t SET ready_at = %(until)s::timestamptz
 FROM (
-    SELECT lane, seq, ordinal FROM task
-    WHERE lane = %(lane)s AND ready_at <= %(now)s::timestamptz
-    ORDER BY lane, seq, ordinal LIMIT %(limit)s FOR UPDATE SKIP LOCKED) k
+    SELECT * FROM (
+        SELECT lane, seq, ordinal, 'codes' AS share FROM task
+        WHERE lane = %(lane)s AND ready_at <= %(now)s::timestamptz
+            AND position('{"task":"issue-code"'::bytea IN body) = 1
+        ORDER BY lane, seq, ordinal LIMIT %(codes)s FOR UPDATE SKIP LOCKED) a
+    UNION ALL
+    SELECT * FROM (
+        SELECT lane, seq, ordinal, 'others' AS share FROM task
+        WHERE lane = %(lane)s AND ready_at <= %(now)s::timestamptz
+            AND position('{"task":"issue-code"'::bytea IN body) <> 1
+        ORDER BY lane, seq, ordinal LIMIT %(others)s FOR UPDATE SKIP LOCKED) b) k
 WHERE t.lane = %(lane)s AND t.lane = k.lane AND t.seq = k.seq AND t.ordinal = k.ordinal
-RETURNING t.seq, t.ordinal, t.attempts, t.body;
+RETURNING k.share, t.seq, t.ordinal, t.attempts, t.body;
 
 -- name: finish_tasks
 -- Tasks that have had their effect.
@@ -76,9 +85,9 @@ UPDATE timer t SET leased_until = %(until)s::timestamptz
 FROM (
     SELECT lane, parcel, kind FROM timer
     WHERE lane = %(lane)s AND due <= %(now)s::timestamptz AND leased_until <= %(now)s::timestamptz
-    ORDER BY lane, due, parcel, kind LIMIT %(limit)s FOR UPDATE SKIP LOCKED) k
+    ORDER BY lane, due, parcel, kind LIMIT %(timers)s FOR UPDATE SKIP LOCKED) k
 WHERE t.lane = %(lane)s AND t.lane = k.lane AND t.parcel = k.parcel AND t.kind = k.kind
-RETURNING t.parcel::text, t.kind, t.due;
+RETURNING 'timers', t.parcel::text, t.kind, t.due;
 
 -- name: put_credential
 -- Store how a code is recognised, in place of the subject's earlier one.
