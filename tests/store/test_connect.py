@@ -68,6 +68,17 @@ async def test_a_pool_survives_the_loss_of_its_connections(empty_database: str) 
             assert db.info.backend_pid != pid
 
 
+async def test_lending_a_connection_costs_no_trip(empty_database: str) -> None:
+    """Given a pool, when its one connection is lent again, then the last the server heard is what the reader said."""
+    async with reads_pool(empty_database, size=1) as pool:
+        async with pool.connection() as db:
+            pid = db.info.backend_pid
+            await db.execute("SELECT 'said by the reader'")
+        async with pool.connection(), await engine_connection(empty_database) as other:
+            heard = await other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
+            assert await heard.fetchone() == ("SELECT 'said by the reader'",)
+
+
 async def test_a_full_pool_lets_a_caller_go(empty_database: str) -> None:
     """Given a pool with every connection taken, when one more is asked for, then the caller is let go in time."""
     async with reads_pool(empty_database, size=1) as pool, pool.connection():

@@ -4,6 +4,7 @@ The engine's statements are all look-ups by key and are planned once (``docs`` o
 limits on time keep one stalled program from holding a lane against all others.
 """
 
+import select
 from collections.abc import Mapping
 
 import psycopg
@@ -107,9 +108,17 @@ def reads_pool(dsn: str, *, name: str = "restante reads", size: int = 4) -> Asyn
         max_size=size,
         timeout=CONNECT_S,
         configure=_prepare_all,
-        check=AsyncConnectionPool.check_connection,
+        check=_still_there,
         open=False,
     )
+
+
+async def _still_there(db: AsyncConnection) -> None:
+    """Raise if the server has hung up on an idle connection: it says so by itself, so only then is it asked."""
+    socket = select.poll()
+    socket.register(db.fileno(), select.POLLIN)
+    if socket.poll(0):
+        await AsyncConnectionPool.check_connection(db)
 
 
 def probe(dsn: str) -> None:
