@@ -1,8 +1,9 @@
 """What only the ledger in PostgreSQL must bear: strangers, stalls, cut connections, days of the log."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from restante.core.commands import AnnounceParcel, Keys
-from restante.core.ids import Lane, ParcelId
+from restante.core.ids import Lane, ParcelId, lane_of
 from restante.hub.engine import Draft
 from restante.store import arrays, trips, upkeep
 from restante.store.check import check
@@ -208,8 +209,8 @@ def _id(lane: int) -> ParcelId:
     return ParcelId(f"00000000-0000-8000-8000-00000000{lane:04x}")
 
 
-def test_array_literals_say_what_was_meant(database: str) -> None:
-    """Given any texts, byte strings and instants, when sent as arrays, then the server has the same elements."""
+def test_arrays_say_what_was_meant(database: str) -> None:
+    """Given any texts, byte strings, instants, ids and counts, when sent as arrays, then the server has the same."""
 
     @settings(max_examples=60, deadline=None)
     @given(
@@ -217,14 +218,50 @@ def test_array_literals_say_what_was_meant(database: str) -> None:
         holes=st.lists(st.one_of(st.none(), st.sampled_from(["", "NULL", '"', "\\", "{}", "a,b"]))),
         heaps=st.lists(st.binary(max_size=50)),
         times=st.lists(st.datetimes(timezones=st.just(NOW.tzinfo or None))),
+        ids=st.lists(st.uuids()),
+        counts=st.lists(st.integers(-(2**31), 2**31 - 1)),
+        positions=st.lists(st.integers(-(2**63), 2**63 - 1)),
     )
-    def same(*, words: list[str], holes: list[str | None], heaps: list[bytes], times: list[object]) -> None:
+    def same(
+        *,
+        words: list[str],
+        holes: list[str | None],
+        heaps: list[bytes],
+        times: list[datetime],
+        ids: list[UUID],
+        counts: list[int],
+        positions: list[int],
+    ) -> None:
         row = db.execute(
-            b"SELECT %s::text[], %s::text[], %s::bytea[], %s::timestamptz[]",
-            [arrays.texts(words), arrays.texts_or_null(holes), arrays.blobs(heaps), arrays.instants(times)],  # type: ignore[arg-type]
+            b"SELECT %s::text[], %s::text[], %s::bytea[], %s::timestamptz[],"
+            b" %s::uuid[], %s::int[], %s::int[], %s::bigint[]",
+            [
+                arrays.texts(words),
+                arrays.texts_or_null(holes),
+                arrays.blobs(heaps),
+                arrays.instants(times),
+                arrays.uuids(map(str, ids)),
+                arrays.lanes(map(str, ids)),
+                arrays.numbers(counts),
+                arrays.big_numbers(positions),
+            ],
         ).fetchone()
-        assert row == (words, holes, heaps, times)
+        lanes = [lane_of(str(one)) for one in ids]
+        assert row == (words, holes, heaps, times, ids, lanes, counts, positions)
 
     with psycopg.connect(database, autocommit=True) as db:
         arrays.register(db)
         same()
+
+
+@pytest.mark.parametrize("wrong", ["", "aino", "0" * 31, "0" * 34, "00000000-0000-8000-8000-00000000000g"])
+def test_what_is_no_uuid_is_refused_before_it_is_sent(wrong: str) -> None:
+    """Given a text that is no UUID among some that are, when packed, then it is refused."""
+    with pytest.raises(psycopg.DataError):
+        arrays.uuids([_id(1), wrong, _id(2)])
+
+
+def test_texts_that_are_as_long_together_as_uuids_are_refused() -> None:
+    """Given one id too short by as much as the next is too long, when packed, then they are refused."""
+    with pytest.raises(psycopg.DataError):
+        arrays.uuids(["0" * 30, "0" * 34])

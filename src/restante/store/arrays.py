@@ -1,43 +1,96 @@
-"""Columns of many rows as PostgreSQL array literals, built by hand: the general adaptation of lists costs a core."""
+"""Columns of many rows as PostgreSQL arrays, built by hand: the general adaptation of lists costs a core.
+
+Ids, instants, counts and byte strings go in the server's binary form, which it copies where it would parse text; texts
+go as array literals.
+"""
 
 from collections.abc import Iterable
-from itertools import chain
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
 from struct import Struct
-from typing import Final
+from typing import ClassVar, Final
 
+import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from restante.core.time import Instant
 
-_BYTEA: Final = 17
-_BYTEA_ARRAY: Final = 1001
+# Dimensions, flags, element type, length and lower bound of an array of one dimension; none has no length or bound.
 _HEADER: Final = Struct("!iiIii")
+_EMPTY: Final = Struct("!iiI")
 _LENGTH: Final = Struct("!i")
+_INSTANT: Final = Struct("!iq")
+_NUMBER: Final = Struct("!ii")
+_BIG_NUMBER: Final = Struct("!iq")
+_UUID_SIZE: Final = 16
+# The server counts microseconds from here.
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class Blobs(bytes):
-    """A ``bytea[]`` in the server's binary form: dimensions, flags, element type, length, lower bound, elements."""
+class Column(bytes):
+    """An array in the server's binary form: a header, then each element behind its length.
+
+    ``element`` and ``array`` are the server's numbers for the two types.
+    """
+
+    element: ClassVar[int]
+    array: ClassVar[int]
 
 
-class _BlobsDumper(Dumper):
-    """Hand a ``Blobs`` over as it is."""
+class Blobs(Column):
+    """A ``bytea[]``."""
+
+    element, array = 17, 1001
+
+
+class Uuids(Column):
+    """A ``uuid[]``."""
+
+    element, array = 2950, 2951
+
+
+class Numbers(Column):
+    """An ``integer[]``."""
+
+    element, array = 23, 1007
+
+
+class BigNumbers(Column):
+    """A ``bigint[]``."""
+
+    element, array = 20, 1016
+
+
+class Instants(Column):
+    """A ``timestamptz[]``."""
+
+    element, array = 1184, 1185
+
+
+class _ColumnDumper(Dumper):
+    """Hand a column over as it is."""
 
     format = Format.BINARY
-    oid = _BYTEA_ARRAY
 
-    def dump(self, obj: Blobs) -> bytes:
+    def __init__(self, cls: type[Column], context: psycopg.abc.AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self.oid = cls.array
+
+    def dump(self, obj: Column) -> bytes:
         return obj
 
 
 def register(db: AsyncConnection | Connection) -> None:
-    """Teach a connection to take ``Blobs``."""
-    db.adapters.register_dumper(Blobs, _BlobsDumper)
+    """Teach a connection to take columns."""
+    for kind in Column.__subclasses__():
+        db.adapters.register_dumper(kind, _ColumnDumper)
 
 
 def plain(values: Iterable[str | int]) -> str:
-    """Numbers, and texts that need no quoting: ids of ours and the names of kinds."""
+    """Numbers, and texts that need no quoting: parcel codes and the names of kinds."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
@@ -57,20 +110,52 @@ def texts_or_null(values: Iterable[str | None]) -> str:
     return "{" + ",".join([quoted[value] for value in given]) + "}"
 
 
-def instants(values: Iterable[Instant]) -> str:
-    """Instants to the microsecond; runs of the same one are written once."""
-    written, last, text = list[str](), None, ""
-    for value in values:
-        if value is not last:
-            last, text = value, value.isoformat()
-        written.append(text)
-    return "{" + ",".join(written) + "}"
+def uuids(values: Iterable[str]) -> Uuids:
+    """Ids. Raises ``psycopg.DataError`` when one is no UUID."""
+    given = list(values)
+    length = f"{_UUID_SIZE:08x}"
+    try:
+        packed = bytes.fromhex("".join([length + value for value in given]).replace("-", ""))
+    except ValueError:
+        packed = b""
+    step = _LENGTH.size + _UUID_SIZE
+    if len(packed) != step * len(given) or packed[_LENGTH.size - 1 :: step] != bytes([_UUID_SIZE]) * len(given):
+        raise psycopg.DataError("An id is no UUID")
+    return Uuids(_header(Uuids, len(given)) + packed)
+
+
+def lanes(ids: Iterable[str]) -> Numbers:
+    """The lanes of ids: the number that their last four digits write."""
+    packed = bytes.fromhex("".join(["000000040000" + value[-4:] for value in ids]))
+    return Numbers(_header(Numbers, len(packed) // _NUMBER.size) + packed)
+
+
+def numbers(values: Iterable[int]) -> Numbers:
+    """Counts below 2³¹."""
+    return Numbers(_packed(Numbers, _NUMBER, values))
+
+
+def big_numbers(values: Iterable[int]) -> BigNumbers:
+    """Counts below 2⁶³."""
+    return BigNumbers(_packed(BigNumbers, _BIG_NUMBER, values))
+
+
+def instants(values: Iterable[Instant]) -> Instants:
+    """Instants to the microsecond."""
+    return Instants(_packed(Instants, _INSTANT, [(value - _EPOCH) // _MICROSECOND for value in values]))
 
 
 def blobs(values: Iterable[bytes]) -> Blobs:
     """Byte strings."""
     given = list(values)
-    if not given:
-        return Blobs(_HEADER.pack(0, 0, _BYTEA, 0, 0)[:12])
     parts = chain.from_iterable(zip(map(_LENGTH.pack, map(len, given)), given, strict=True))
-    return Blobs(_HEADER.pack(1, 0, _BYTEA, len(given), 1) + b"".join(parts))
+    return Blobs(_header(Blobs, len(given)) + b"".join(parts))
+
+
+def _packed(kind: type[Column], item: Struct, values: Iterable[int]) -> bytes:
+    packed = b"".join(map(item.pack, repeat(item.size - _LENGTH.size), values))
+    return _header(kind, len(packed) // item.size) + packed
+
+
+def _header(kind: type[Column], count: int) -> bytes:
+    return _HEADER.pack(1, 0, kind.element, count, 1) if count else _EMPTY.pack(0, 0, kind.element)

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 from restante.core.refusals import Fault
+from restante.store import arrays
 
 FLOOR = 15
 """The oldest major version of PostgreSQL whose SQL the hub speaks."""
@@ -78,7 +79,8 @@ def _parsed(dsn: str) -> dict[str, str | int | None]:
 
 
 async def _prepare_all(db: AsyncConnection) -> None:
-    """Prepare each statement when it is first seen and keep it: the set is small and fixed."""
+    """Take columns, and prepare each statement when it is first seen and keep it: the set is small and fixed."""
+    arrays.register(db)
     db.prepare_threshold = 0
     db.prepared_max = None
 

@@ -18,7 +18,7 @@ from restante.core.access import parcel_code_from
 from restante.core.ids import ContactId, OrgId, ParcelId, derived_id, lane_of
 from restante.core.time import Instant
 from restante.store import statements
-from restante.store.arrays import blobs, instants, plain, texts
+from restante.store.arrays import blobs, instants, plain, texts, uuids
 from restante.store.tables import Rows, Tables
 
 A = TypeVar("A")
@@ -95,13 +95,17 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class RequestNote(msgspec.Struct, frozen=True):
-    """A request with an Idempotency-Key: a hash of the key, a hash of what was asked, and when."""
+    """A request with an Idempotency-Key: a hash of the key, a hash of what was asked, and when.
+
+    ``pinned`` is what the first attempt went by, ``answer`` what it was answered with, sealed, where that is kept.
+    """
 
     org: OrgId
     name: bytes
     content: bytes
     at: Instant
     pinned: str | None = None
+    answer: bytes | None = None
 
 
 def code_of(parcel: ParcelId, attempt: int) -> str:
@@ -164,9 +168,10 @@ class Directory:
         rows = await self._fetch("pin_request", {"org": request.org, "name": request.name, "pinned": choice})
         return str(rows[0][0]) if rows else choice
 
-    async def forget_requests(self, before: Instant) -> None:
-        """Forget requests made before an instant. Fault: ``StoreDown``."""
-        await self._trip([("forget_requests", {"before": before})])
+    async def keep_answer(self, request: RequestNote, sealed: bytes) -> bytes:
+        """The sealed answer to a request: this one, or that of an attempt that was quicker. Fault: ``StoreDown``."""
+        rows = await self._fetch("keep_answer", {"org": request.org, "name": request.name, "answer": sealed})
+        return bytes(rows[0][0]) if rows else sealed
 
     async def _claim(self, claims: Sequence[Claim]) -> Sequence[Named]:
         # Sorted, so that two trips that want the same names wait for each other in one order.
@@ -213,7 +218,7 @@ def _columns(claims: Sequence[Claim]) -> dict[str, Any]:
     return {
         "names": blobs(claim.name for claim in claims),
         "orgs": texts(claim.org for claim in claims),
-        "parcels": plain(claim.parcel for claim in claims),
+        "parcels": uuids(claim.parcel for claim in claims),
         "codes": plain(code_of(claim.parcel, 0) for claim in claims),
         "contents": blobs(claim.content for claim in claims),
         "ats": instants(claim.at for claim in claims),

@@ -19,7 +19,7 @@ from restante.core.world import SourceHead, World
 from restante.store import bodies, connect, statements, trips, upkeep
 from restante.store.arrays import Column, big_numbers, lanes, numbers, texts, uuids
 from restante.store.ledger import (
-    RECEIPT_DAYS,
+    KEPT_DAYS,
     Changes,
     Credential,
     JournalRow,
@@ -114,19 +114,19 @@ class PostgresLedger:
 
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
         """Those of these parcels that exist."""
-        rows = await self._read("load_parcels", _keyed(list(ids)))
+        rows = await self._read_keyed("load_parcels", list(ids))
         found = [bodies.PARCEL.decode(body) for _, body in rows]
         return {parcel.id: parcel for parcel in found}
 
     async def rooms(self, ids: Iterable[PointId]) -> Mapping[PointId, Room]:
         """Those of these rooms that exist."""
-        rows = await self._read("load_rooms", _keyed(list(ids)))
+        rows = await self._read_keyed("load_rooms", list(ids))
         found = [bodies.ROOM.decode(body) for _, body in rows]
         return {room.point: room for room in found}
 
     async def source(self, source: SourceId) -> SourceHead | None:
         """How far a source's journal has been adopted."""
-        rows = await self._read("load_sources", _keyed([source]))
+        rows = await self._read_keyed("load_sources", [source])
         return bodies.SOURCE.decode(rows[0][1]) if rows else None
 
     async def journal(self, source: SourceId, epoch: int, span: range) -> Sequence[JournalRow]:
@@ -253,12 +253,17 @@ class PostgresLedger:
                     yield Signal(tuple(PointId(point) for point in notice.payload.split(",") if point))
 
     async def upkeep(self, now: Instant) -> None:
-        """Make the coming days' partitions of the log and forget old receipts."""
+        """Make the coming days' partitions of the log, and forget old receipts and Idempotency-Keys."""
         async with self._writers.one() as db:
             with faults_named(db):
                 await upkeep.make_days(db, now.date())
-                forgotten: trips.Given = {"before": now - timedelta(days=RECEIPT_DAYS)}
-                await trips.trip(db, [(_PREPARED["forget_receipts"], forgotten)])
+                forgotten: trips.Given = {"before": now - timedelta(days=KEPT_DAYS)}
+                await trips.trip(db, [(_PREPARED[one], forgotten) for one in ("forget_receipts", "forget_requests")])
+
+    async def _read_keyed(self, name: str, ids: Sequence[str]) -> Rows:
+        with faults_named():
+            given = _keyed(ids)
+        return await self._read(name, given)
 
     async def _read(self, name: str, given: Mapping[str, object]) -> Rows:
         with faults_named():

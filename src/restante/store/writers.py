@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
-from restante.store import arrays, connect, trips
+from restante.store import connect, trips
 from restante.store.ledger import LaneStalled, RowsMoved, RowsRefused, StoreDown
 
 _STALLED = (
@@ -62,7 +62,6 @@ class Writers:
             await self.close()
             raise StoreDown from error
         try:
-            arrays.register(db)
             if self._statements:
                 with faults_named(db):
                     await trips.prepare(db, self._statements)

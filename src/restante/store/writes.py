@@ -1,17 +1,28 @@
 """What a batch writes, as statements of ``sql/batch.sql`` and their arrays: one statement for each table it touches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeVar
 
 import msgspec
 
-from restante.core.ids import Lane, OrgId, PointId, lane_of
-from restante.store.arrays import Blobs, blobs, instants, plain, texts, texts_or_null
+from restante.core.ids import Lane, OrgId, PointId
+from restante.store.arrays import (
+    Column,
+    big_numbers,
+    blobs,
+    instants,
+    lanes,
+    numbers,
+    plain,
+    texts,
+    texts_or_null,
+    uuids,
+)
 from restante.store.bodies import encode
 from restante.store.derived import refreshed, subject_of
 from restante.store.ledger import Changes, Recorded
 
-Arrays = dict[str, str | int | Blobs]
+Arrays = dict[str, str | int | Column]
 Write = tuple[str, Arrays]
 Key = TypeVar("Key", bound=str)
 Row = TypeVar("Row", bound=msgspec.Struct)
@@ -46,10 +57,6 @@ def writes(changes: Changes, loaded: Versions) -> Iterator[Write]:
     yield from _journal(changes)
 
 
-def _lanes(ids: Iterable[str]) -> str:
-    return plain(map(lane_of, ids))
-
-
 def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
     fresh = [parcel for key, parcel in changes.parcels.items() if key not in before]
     known = [parcel for key, parcel in changes.parcels.items() if key in before]
@@ -57,11 +64,11 @@ def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
         yield (
             "add_parcels",
             {
-                "lanes": _lanes(parcel.id for parcel in fresh),
-                "ids": plain(parcel.id for parcel in fresh),
+                "lanes": lanes(parcel.id for parcel in fresh),
+                "ids": uuids(parcel.id for parcel in fresh),
                 "orgs": texts(parcel.org for parcel in fresh),
                 "codes": texts(parcel.code for parcel in fresh),
-                "versions": plain(parcel.version for parcel in fresh),
+                "versions": numbers(parcel.version for parcel in fresh),
                 "bodies": blobs(map(encode, fresh)),
             },
         )
@@ -69,10 +76,10 @@ def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
         yield (
             "change_parcels",
             {
-                "lanes": _lanes(parcel.id for parcel in known),
-                "ids": plain(parcel.id for parcel in known),
-                "before": plain(before[parcel.id] for parcel in known),
-                "versions": plain(parcel.version for parcel in known),
+                "lanes": lanes(parcel.id for parcel in known),
+                "ids": uuids(parcel.id for parcel in known),
+                "before": numbers(before[parcel.id] for parcel in known),
+                "versions": numbers(parcel.version for parcel in known),
                 "bodies": blobs(map(encode, known)),
                 "count": len(known),
             },
@@ -88,15 +95,15 @@ def _rows(
             continue
         ids = sorted(keys)
         arrays: Arrays = {
-            "lanes": _lanes(ids),
-            "ids": plain(ids),
-            "versions": plain(before.get(key, 0) + 1 for key in ids),
+            "lanes": lanes(ids),
+            "ids": uuids(ids),
+            "versions": numbers(before.get(key, 0) + 1 for key in ids),
             "bodies": blobs(encode(rows[key]) for key in ids),
         }
         if verb == "change":
-            arrays |= {"before": plain(before[key] for key in ids), "count": len(ids)}
+            arrays |= {"before": numbers(before[key] for key in ids), "count": len(ids)}
         elif points is not None:
-            arrays["points"] = plain(points[key] for key in ids)
+            arrays["points"] = uuids(points[key] for key in ids)
         yield f"{verb}_{table}", arrays
 
 
@@ -106,14 +113,14 @@ def _events(events: list[Recorded], heads: Mapping[Lane, int]) -> Iterator[Write
     yield (
         "add_events",
         {
-            "lanes": plain(row.lane for row in events),
-            "seqs": plain(row.seq for row in events),
+            "lanes": numbers(row.lane for row in events),
+            "seqs": big_numbers(row.seq for row in events),
             "recorded": instants(row.recorded_at for row in events),
             "ats": instants(row.at for row in events),
-            "subjects": plain(subject_of(row) for row in events),
-            "versions": plain(row.version for row in events),
+            "subjects": uuids(subject_of(row) for row in events),
+            "versions": numbers(row.version for row in events),
             "orgs": texts_or_null(row.org for row in events),
-            "schemas": plain(row.schema for row in events),
+            "schemas": numbers(row.schema for row in events),
             "actors": texts(row.actor for row in events),
             "commands": texts(row.command for row in events),
             "bodies": blobs(encode(row.event) for row in events),
@@ -123,9 +130,9 @@ def _events(events: list[Recorded], heads: Mapping[Lane, int]) -> Iterator[Write
     yield (
         "move_heads",
         {
-            "lanes": plain(after),
-            "before": plain(heads[lane] for lane in after),
-            "heads": plain(after.values()),
+            "lanes": numbers(after),
+            "before": big_numbers(heads[lane] for lane in after),
+            "heads": big_numbers(after.values()),
             "count": len(after),
         },
     )
@@ -138,18 +145,18 @@ def _promises(changes: Changes) -> Iterator[Write]:
         yield (
             "end_promises",
             {
-                "lanes": _lanes(point for point, _ in ended),
-                "points": plain(point for point, _ in ended),
-                "parcels": plain(parcel for _, parcel in ended),
+                "lanes": lanes(point for point, _ in ended),
+                "points": uuids(point for point, _ in ended),
+                "parcels": uuids(parcel for _, parcel in ended),
             },
         )
     if live:
         yield (
             "put_promises",
             {
-                "lanes": _lanes(point for point, _ in live),
-                "points": plain(point for point, _ in live),
-                "parcels": plain(parcel for _, parcel in live),
+                "lanes": lanes(point for point, _ in live),
+                "points": uuids(point for point, _ in live),
+                "parcels": uuids(parcel for _, parcel in live),
                 "orgs": texts(row.promise.org for row in live.values()),
                 "bodies": blobs(map(encode, live.values())),
             },
@@ -163,14 +170,14 @@ def _stays(changes: Changes) -> Iterator[Write]:
         if not keys:
             continue
         arrays: Arrays = {
-            "lanes": _lanes(key.source for key in keys),
-            "sources": plain(key.source for key in keys),
-            "epochs": plain(key.epoch for key in keys),
-            "seqs": plain(key.seq for key in keys),
+            "lanes": lanes(key.source for key in keys),
+            "sources": uuids(key.source for key in keys),
+            "epochs": numbers(key.epoch for key in keys),
+            "seqs": big_numbers(key.seq for key in keys),
         }
         if name == "put_stays":
             arrays |= {
-                "parcels": plain(row.parcel for row in live.values()),
+                "parcels": uuids(row.parcel for row in live.values()),
                 "orgs": texts(row.org for row in live.values()),
                 "bodies": blobs(map(encode, live.values())),
             }
@@ -184,8 +191,8 @@ def _timers(changes: Changes) -> Iterator[Write]:
         yield (
             "clear_timers",
             {
-                "lanes": _lanes(parcel for parcel, _ in over),
-                "parcels": plain(parcel for parcel, _ in over),
+                "lanes": lanes(parcel for parcel, _ in over),
+                "parcels": uuids(parcel for parcel, _ in over),
                 "kinds": plain(kind.value for _, kind in over),
             },
         )
@@ -193,8 +200,8 @@ def _timers(changes: Changes) -> Iterator[Write]:
         yield (
             "set_timers",
             {
-                "lanes": _lanes(parcel for parcel, _, _ in due),
-                "parcels": plain(parcel for parcel, _, _ in due),
+                "lanes": lanes(parcel for parcel, _, _ in due),
+                "parcels": uuids(parcel for parcel, _, _ in due),
                 "kinds": plain(kind.value for _, kind, _ in due),
                 "orgs": texts(changes.parcels[parcel].org for parcel, _, _ in due),
                 "dues": instants(at for _, _, at in due),
@@ -209,11 +216,11 @@ def _tasks(changes: Changes) -> Iterator[Write]:
     yield (
         "add_tasks",
         {
-            "lanes": plain(row.lane for row in changes.tasks),
-            "seqs": plain(row.seq for row in changes.tasks),
-            "ordinals": plain(row.ordinal for row in changes.tasks),
+            "lanes": numbers(row.lane for row in changes.tasks),
+            "seqs": big_numbers(row.seq for row in changes.tasks),
+            "ordinals": numbers(row.ordinal for row in changes.tasks),
             "orgs": texts_or_null(orgs.get((row.lane, row.seq)) for row in changes.tasks),
-            "attempts": plain(row.attempts for row in changes.tasks),
+            "attempts": numbers(row.attempts for row in changes.tasks),
             "bodies": blobs(encode(row.task) for row in changes.tasks),
         },
     )
@@ -227,7 +234,7 @@ def _receipts(changes: Changes) -> Iterator[Write]:
         yield (
             "add_receipts",
             {
-                "lanes": plain(row.lane for row in changes.receipts),
+                "lanes": numbers(row.lane for row in changes.receipts),
                 "commands": texts(row.command for row in changes.receipts),
                 "fingerprints": blobs(row.fingerprint for row in changes.receipts),
                 "outcomes": blobs(row.outcome for row in changes.receipts),
@@ -241,10 +248,10 @@ def _journal(changes: Changes) -> Iterator[Write]:
         yield (
             "add_entries",
             {
-                "lanes": _lanes(row.source for row in changes.journal),
-                "sources": plain(row.source for row in changes.journal),
-                "epochs": plain(row.epoch for row in changes.journal),
-                "seqs": plain(row.seq for row in changes.journal),
+                "lanes": lanes(row.source for row in changes.journal),
+                "sources": uuids(row.source for row in changes.journal),
+                "epochs": numbers(row.epoch for row in changes.journal),
+                "seqs": big_numbers(row.seq for row in changes.journal),
                 "hashes": texts(row.hash for row in changes.journal),
                 "entries": blobs(row.entry for row in changes.journal),
             },

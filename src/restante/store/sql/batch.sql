@@ -97,7 +97,7 @@ SELECT 1 / (count(*) = %(count)s)::int FROM changed;
 INSERT INTO event (lane, seq, recorded_at, at, subject, version, org, schema, actor, command, body)
 SELECT * FROM unnest(
     %(lanes)s::int[], %(seqs)s::bigint[], %(recorded)s::timestamptz[], %(ats)s::timestamptz[], %(subjects)s::uuid[],
-    %(versions)s::int[], %(orgs)s::text[], %(schemas)s::smallint[], %(actors)s::text[], %(commands)s::text[],
+    %(versions)s::int[], %(orgs)s::text[], %(schemas)s::int[], %(actors)s::text[], %(commands)s::text[],
     %(bodies)s::bytea[]);
 
 -- name: move_heads
@@ -153,7 +153,7 @@ WHERE t.lane = k.lane AND t.parcel = k.parcel AND t.kind = k.kind;
 -- Tasks that follow from the events of this batch.
 INSERT INTO task (lane, seq, ordinal, org, attempts, body)
 SELECT * FROM unnest(
-    %(lanes)s::int[], %(seqs)s::bigint[], %(ordinals)s::smallint[], %(orgs)s::text[], %(attempts)s::int[],
+    %(lanes)s::int[], %(seqs)s::bigint[], %(ordinals)s::int[], %(orgs)s::text[], %(attempts)s::int[],
     %(bodies)s::bytea[]);
 
 -- name: add_receipts

@@ -71,7 +71,7 @@ RETURNING k.share, t.seq, t.ordinal, t.attempts, t.body;
 -- name: finish_tasks
 -- Tasks that have had their effect.
 DELETE FROM task t
-USING unnest(%(lanes)s::int[], %(seqs)s::bigint[], %(ordinals)s::smallint[]) AS k (lane, seq, ordinal)
+USING unnest(%(lanes)s::int[], %(seqs)s::bigint[], %(ordinals)s::int[]) AS k (lane, seq, ordinal)
 WHERE t.lane = k.lane AND t.seq = k.seq AND t.ordinal = k.ordinal;
 
 -- name: postpone_task
@@ -103,6 +103,10 @@ DELETE FROM credential WHERE lane = %(lane)s AND point = %(point)s::uuid AND sub
 -- name: forget_receipts
 -- Receipts older than anybody would still ask for.
 DELETE FROM receipt WHERE at < %(before)s::timestamptz;
+
+-- name: forget_requests
+-- Idempotency-Keys older than anybody would still send.
+DELETE FROM request_key WHERE at < %(before)s::timestamptz;
 
 -- name: points
 -- Every point of the network.
