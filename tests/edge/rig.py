@@ -11,7 +11,7 @@ from restante.core.ids import OrgId, ParcelId, SourceId, StayKey
 from restante.edge.boards import steel
 from restante.edge.boards.steel import Deed
 from restante.edge.clock import Now
-from restante.edge.drivers.evidence import NoChange, Opened
+from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened
 from restante.edge.drivers.port import Door
 from restante.edge.inputs import (
     Choice,
@@ -96,6 +96,7 @@ class Rig:
         self.grants: dict[str, Grant] = {}
         self.listed = tuple(ListedCompartment(door, 1, 1 + (door > 3), 1500) for door in range(1, doors + 1))
         self.pulses: list[int] = []
+        self.not_pulsed: dict[int, NotPulsed] = {}
         self.wanted: list[WholeWanted] = []
         self.before_outward: Callable[[Outward], None] = lambda effect: None
         self.wake()
@@ -156,6 +157,9 @@ class Rig:
 
     def _unlock(self, effect: Unlock) -> None:
         self.pulses.append(effect.door)
+        if effect.door in self.not_pulsed:
+            self.feed(OpeningEnded(effect.door, self.not_pulsed.pop(effect.door)))
+            return
         self.board, _ = steel.step(self.board, steel.Unlock(effect.door), self.monotonic_ms)
         self.pass_ms(500)
         opened = steel.sense(self.board)[effect.door].door is Door.OPEN

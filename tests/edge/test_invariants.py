@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from restante.core.bank import Condition
 from restante.edge.boards.steel import Deed, Knobs
+from restante.edge.drivers.evidence import NotPulsed
 from restante.edge.inputs import Choice, ForkTold, ManifestCame, Outward, SessionEnded, Unlock
 from restante.edge.state import Putting
 from restante.wire.manifest import sign
@@ -122,6 +123,11 @@ class Bank(RuleBasedStateMachine):
         self.rig.board = type(self.rig.board)(self.rig.board.locks, Knobs(blind_doors=blind, powered=powered))
         self.rig.look()
         self.rig.look()
+
+    @rule(door=DOORS, rest_ms=st.sampled_from([900, 60_000]), code=st.sampled_from(["lock-cooling", "deadline-passed"]))
+    def hammer(self, door: int, rest_ms: int, code: Any) -> None:
+        """A lock is pulsed so often, or a bus is so busy, that the next pulse is not sent."""
+        self.rig.not_pulsed[door] = NotPulsed(code, rest_ms)
 
     @rule(seconds=st.sampled_from([1, 61, 700, 86_400]))
     def wait(self, seconds: int) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from restante.core import facts
-from restante.core.bank import Condition, RoomClass, SourceKind, parts, room_class, serves
+from restante.core.bank import Compartment, Condition, RoomClass, SourceKind, parts, room_class, serves
 from restante.core.choice import choose_compartment
 from restante.core.ids import StayKey
 from restante.core.stay import By, Evidence
@@ -39,9 +39,7 @@ def scan(draft: Draft, text: str) -> NextDoor:
 
 def start(draft: Draft, name: str, grant: Grant, *, by: By) -> NextDoor:
     """Begin a deposit under a live grant: the door for it, or words on the screen."""
-    refused = _objection(draft.state, grant)
-    if refused is not None:
-        draft.show(rounds.screen(draft.state, refused))
+    if _is_refused(draft, grant):
         return None
     assert grant.parcel is not None
     assert grant.room_class is not None
@@ -104,15 +102,32 @@ def without_door(draft: Draft, task: Putting, door: int) -> NextDoor:
     return _to_a_door(draft, msgspec.structs.replace(task, tried=(*task.tried, door)), reason="door")
 
 
+def go_on(draft: Draft, task: Putting) -> NextDoor:
+    """Choose anew after a wait, if the parcel may still be put in; else words on the screen."""
+    grant = permissions.grant_of(draft.state, task.grant)
+    if grant is None or not permissions.is_live_deposit(draft.state, task.grant, grant):
+        draft.show(rounds.screen(draft.state, Line.word("kiosk.deposit.expired")))
+        return None
+    return None if _is_refused(draft, grant) else _to_a_door(draft, task, reason="door")
+
+
+def of_the_size_elsewhere(state: State, opening: Opening) -> NextDoor:
+    """Another compartment as good as the one whose lock rests, for a parcel that is not to lie beside another one."""
+    task, here = opening.task, doors.compartments(state).get(opening.door)
+    if not isinstance(task, Putting) or task.shared or here is None:
+        return None
+    task = msgspec.structs.replace(task, tried=(*task.tried, opening.door))
+    chosen = _chosen(state, task)
+    return (chosen.door, task) if chosen is not None and chosen.room_class == here.room_class else None
+
+
 def _to_a_door(draft: Draft, task: Putting, *, reason: str) -> NextDoor:
     """The compartment for a parcel, or a journalled refusal when none is left for it."""
     state = draft.state
     beside = _beside(state, task) if task.shared else None
     if beside is not None:
         return beside, task
-    free = [one for one in doors.compartment_states(state) if one.compartment.door not in task.tried]
-    others = permissions.other_deposits(state, task.grant)
-    chosen = choose_compartment(free, task.wanted, others)
+    chosen = _chosen(state, task)
     if chosen is None:
         fits = any(serves(one.room_class, task.wanted) for one in doors.compartments(state).values())
         why = reason if fits else "too-big"
@@ -122,6 +137,11 @@ def _to_a_door(draft: Draft, task: Putting, *, reason: str) -> NextDoor:
     grant = permissions.grant_of(state, task.grant)
     asked = grant.room_class if grant is not None and grant.room_class is not None else task.wanted
     return chosen.door, msgspec.structs.replace(task, larger=chosen.size > parts(asked)[0], shared=False)
+
+
+def _chosen(state: State, task: Putting) -> Compartment | None:
+    free = [one for one in doors.compartment_states(state) if one.compartment.door not in task.tried]
+    return choose_compartment(free, task.wanted, permissions.other_deposits(state, task.grant))
 
 
 def _put_in(draft: Draft, door: int, task: Putting, *, evidence: Evidence) -> None:
@@ -173,6 +193,13 @@ def _beside(state: State, task: Putting) -> int | None:
         ),
         None,
     )
+
+
+def _is_refused(draft: Draft, grant: Grant) -> bool:
+    refused = _objection(draft.state, grant)
+    if refused is not None:
+        draft.show(rounds.screen(draft.state, refused))
+    return refused is not None
 
 
 def _objection(state: State, grant: Grant) -> Line | None:

@@ -1,6 +1,8 @@
 """One opening from the flushed intent to the shut door: what was seen is journalled, and only that counts.
 
     intent flushed -> PULSED --seen open--> OPEN --seen shut--> the task is done
+                        ├── not pulsed: the coil must cool ──> another door of the size, or
+                        │         RESTING --has cooled, still permitted--> begun anew, with an intent of its own
                         ├── nothing moved ──> stuck: the task takes another way
                         ├── cannot be told ─> DOUBTFUL --seen open--> OPEN
                         │                        └── still shut after a while --> stuck
@@ -17,7 +19,7 @@ import msgspec
 from restante.core import facts
 from restante.core.bank import Condition, SourceKind
 from restante.core.stay import By, Evidence
-from restante.edge import deposits, doors, screens, withdrawals
+from restante.edge import deposits, doors, rounds, screens, withdrawals
 from restante.edge.draft import Draft
 from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened, Unknown, Verdict
 from restante.edge.drivers.port import Door, Item
@@ -28,7 +30,9 @@ DEADLINE_MS: Final = 10_000
 SILENT_MS: Final = 60_000
 DOUBT_MS: Final = 10_000
 AJAR_MS: Final = screens.LINGER_MS
-_UNDER_WAY: Final = frozenset({Stage.PULSED, Stage.DOUBTFUL})
+LONGEST_REST_MS: Final = DEADLINE_MS
+_UNDER_WAY: Final = frozenset({Stage.PULSED, Stage.RESTING, Stage.DOUBTFUL})
+_NOBODY_PULSES: Final = frozenset({"unknown-door", "bus-closed"})
 _UNSEEN_YET: Final = frozenset({Stage.DOUBTFUL, Stage.INTERRUPTED})
 
 
@@ -76,7 +80,7 @@ def ended(draft: Draft, door: int, verdict: Verdict) -> None:
         case NoChange():
             _stuck(draft, opening, Condition.JAMMED)
         case NotPulsed():
-            _stuck(draft, opening, None)
+            _not_pulsed(draft, opening, verdict)
         case Unknown():
             draft.put_opening(msgspec.structs.replace(opening, stage=Stage.DOUBTFUL, since_ms=draft.now_ms))
         case _:
@@ -86,16 +90,17 @@ def ended(draft: Draft, door: int, verdict: Verdict) -> None:
 def moved(draft: Draft, door: int, *, before: Door, now: Door) -> None:
     """Take a door that two readings saw in a new place."""
     opening = draft.state.openings.get(door)
+    is_ours = opening is not None and opening.stage is not Stage.RESTING
     if now is Door.OPEN:
         if opening is not None and opening.stage in _UNSEEN_YET:
             _seen_open(draft, opening)
-        elif opening is None and before is Door.CLOSED:
+        elif not is_ours and before is Door.CLOSED:
             draft.record(facts.DoorForced(door))
     elif now is Door.CLOSED:
         if opening is not None and opening.stage is Stage.OPEN:
             draft.record(facts.DoorShut(door))
             _finish(draft, opening, Evidence.SENSOR)
-        elif opening is None and before is Door.OPEN:
+        elif not is_ours and before is Door.OPEN:
             draft.record(facts.DoorShut(door))
 
 
@@ -110,6 +115,8 @@ def pass_time(draft: Draft) -> None:
         waited_ms = draft.now_ms - opening.since_ms
         if opening.stage is Stage.PULSED and waited_ms > SILENT_MS:
             _stuck(draft, opening, Condition.UNKNOWN)
+        elif opening.stage is Stage.RESTING and waited_ms >= 0:
+            _rested(draft, opening)
         elif opening.stage is Stage.DOUBTFUL and waited_ms > DOUBT_MS:
             shut = doors.is_shut(draft.state, opening.door)
             _stuck(draft, opening, Condition.JAMMED if shut else Condition.UNKNOWN)
@@ -150,6 +157,9 @@ def left_unfinished(draft: Draft) -> tuple[Opening, ...]:
         if opening.stage is Stage.OPEN and draft.state.kind is SourceKind.BANK:
             draft.put_opening(msgspec.structs.replace(opening, since_ms=draft.now_ms - AJAR_MS))
             continue
+        if opening.stage is Stage.RESTING:
+            draft.drop_opening(opening.door)
+            continue
         lost.append(opening)
         if isinstance(opening.task, Taking) and draft.state.kind is SourceKind.BANK:
             interrupted = msgspec.structs.replace(opening, stage=Stage.INTERRUPTED, since_ms=draft.now_ms)
@@ -175,6 +185,51 @@ def _show_open(draft: Draft, opening: Opening) -> None:
         case Taking():
             staffed = draft.state.kind is SourceKind.COUNTER
             draft.show(screens.take_out(opening.door, len(opening.task.stays), ("done",) if staffed else ()))
+        case _:
+            assert_never(opening.task)
+
+
+def _not_pulsed(draft: Draft, opening: Opening, verdict: NotPulsed) -> None:
+    """Nothing was asked of the door yet, so nothing is said about it unless nobody can pulse its lock at all."""
+    if verdict.code in _NOBODY_PULSES:
+        _stuck(draft, opening, None)
+        return
+    elsewhere = deposits.of_the_size_elsewhere(draft.state, opening)
+    if elsewhere is not None:
+        draft.drop_opening(opening.door)
+        begin(draft, *elsewhere)
+    elif verdict.code == "lock-cooling" and verdict.retry_after_ms <= LONGEST_REST_MS:
+        cooled_ms = draft.now_ms + verdict.retry_after_ms
+        draft.put_opening(msgspec.structs.replace(opening, stage=Stage.RESTING, since_ms=cooled_ms))
+        draft.show(screens.door_rests(opening.door))
+    else:
+        _given_up(draft, opening)
+
+
+def _rested(draft: Draft, opening: Opening) -> None:
+    """The coil has cooled: decide anew, for permissions and doors may have changed meanwhile."""
+    draft.drop_opening(opening.door)
+    match opening.task:
+        case Putting():
+            follow(draft, deposits.go_on(draft, opening.task))
+        case Taking() if withdrawals.is_permitted(draft.state, opening.task):
+            begin(draft, opening.door, opening.task)
+        case Taking():
+            draft.show(rounds.screen(draft.state) if opening.task.by is By.COURIER else screens.CODE_WRONG)
+        case _:
+            assert_never(opening.task)
+
+
+def _given_up(draft: Draft, opening: Opening) -> None:
+    """The lock cannot be told in good time: another door for what goes in, a little patience for what comes out."""
+    draft.drop_opening(opening.door)
+    match opening.task:
+        case Putting():
+            follow(draft, deposits.without_door(draft, opening.task, opening.door))
+        case Taking(by=By.COURIER):
+            draft.show(rounds.screen(draft.state, screens.opens_later(opening.door)))
+        case Taking():
+            draft.show(screens.door_later(opening.door))
         case _:
             assert_never(opening.task)
 

@@ -82,6 +82,21 @@ def door_opening(door: int) -> Screen:
     return Screen("door", (Line.word("kiosk.door.opening", door=door),), door=door)
 
 
+def door_rests(door: int) -> Screen:
+    """The lock was pulsed so often that its coil must cool for some seconds; then the door opens by itself."""
+    return Screen("door", (Line.word("kiosk.door.rests", door=door),), door=door)
+
+
+def opens_later(door: int) -> Line:
+    """The lock cannot be told just now, and nothing is wrong with it."""
+    return Line.word("kiosk.door.later", door=door)
+
+
+def door_later(door: int) -> Screen:
+    """As `opens_later`, for somebody whose parcel lies behind the door."""
+    return Screen("help", (opens_later(door), Line.word("kiosk.door.code_again")), door)
+
+
 def take_out(door: int, count: int, choices: tuple[str, ...] = ()) -> Screen:
     """The door is open on somebody's parcels."""
     line = Line.word("kiosk.door.take") if count == 1 else Line.word("kiosk.door.take_all", count=count)

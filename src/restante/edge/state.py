@@ -55,10 +55,12 @@ class Taking(msgspec.Struct, frozen=True, tag="taking"):
 class Stage(StrEnum):
     """How far an opening has come: the lock was told, nobody can say what the door did, or it was seen open.
 
+    ``resting``: the lock was not told yet, because its coil must cool first; ``since_ms`` is when it will have cooled.
     ``interrupted``: the program stopped after the lock was told, and what the door did meanwhile nobody saw.
     """
 
     PULSED = "pulsed"
+    RESTING = "resting"
     DOUBTFUL = "doubtful"
     INTERRUPTED = "interrupted"
     OPEN = "open"

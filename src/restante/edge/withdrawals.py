@@ -33,6 +33,14 @@ def next_recall(state: State) -> tuple[int, Taking] | None:
     return door, Taking(together, due[first], By.COURIER)
 
 
+def is_permitted(state: State, task: Taking) -> bool:
+    """Whether what was to be taken out may still be, by the list in force."""
+    if task.by is By.COURIER:
+        return all(str(key) in permissions.recalled_stays(state) for key in task.stays)
+    grant = permissions.grant_of(state, task.grant)
+    return grant is not None and permissions.stay_to_collect(state, task.grant, grant) is not None
+
+
 def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> None:
     """The door that was seen open is shut: the parcels are out, unless the content sensor still sees one."""
     task = opening.task

@@ -74,6 +74,7 @@ def test_no_retry_after_the_deadline() -> None:
 def test_a_rejected_first_pulse_moved_nothing() -> None:
     """Given a driver that rejects, then the verdict says that no pulse was sent."""
     assert run([], answers=[Rejected("bus-closed")])[0] == NotPulsed("bus-closed")
+    assert run([], answers=[Rejected("lock-cooling", 9)])[0] == NotPulsed("lock-cooling", 9)
 
 
 def test_a_rejected_retry_keeps_what_was_seen() -> None:

@@ -55,9 +55,10 @@ class Unknown(Struct, frozen=True):
 
 
 class NotPulsed(Struct, frozen=True):
-    """No pulse was ever sent, so nothing can have moved because of us."""
+    """No pulse was ever sent, so nothing can have moved because of us; see `Rejected`."""
 
     code: RejectedCode
+    retry_after_ms: int = 0
 
 
 Verdict = Opened | NoChange | Unknown | NotPulsed
@@ -128,9 +129,9 @@ def begin(door: int, *, deadline_ms: int, now_ms: int) -> Step:
 def step(state: Opening, given: Answered | Sampled, *, now_ms: int, rules: OpeningRules) -> Step:
     """Take one answer or one reading; what does not belong to the present stage changes nothing."""
     match state, given:
-        case Pulsing(), Answered(Rejected(code)):
+        case Pulsing(), Answered(Rejected(code, retry_after_ms)):
             # Rejected on a retry: the earlier pulse was watched and the door stood still.
-            return Concluded(NoChange() if state.tried else NotPulsed(code)), ()
+            return Concluded(NoChange() if state.tried else NotPulsed(code, retry_after_ms)), ()
         case Pulsing(), Answered(Accepted() | NoAck() as answer):
             watching = Watching(pulsing=state, answer=answer, ends_at_ms=now_ms + rules.watch_ms)
             return watching, (SampleAt(now_ms + rules.settle_ms),)
