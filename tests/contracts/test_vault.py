@@ -77,11 +77,23 @@ async def test_an_epoch_is_noted(vault: Vault) -> None:
     assert found.epoch == 3
 
 
+async def test_people_are_listed_with_the_parcels_they_are_kept_for(vault: Vault) -> None:
+    """Given people in two lanes, some kept for a parcel, when listed page by page, then those come once each."""
+    people = {ContactId(an_id(number, lane=number % 2)): ParcelId(an_id(number)) for number in range(20, 25)}
+    kept = {one: ContactDetails("Aino", kept_for=parcel) for one, parcel in people.items()}
+    await vault.remember_all({PERSON: AINO, **kept})
+    listed: list[tuple[ContactId, ParcelId]] = []
+    while page := await vault.kept(listed[-1][0] if listed else None, 2):
+        listed += page
+    assert len(listed) == len(people)
+    assert dict(listed) == people
+
+
 async def test_who_is_forgotten_has_no_details_and_no_codes(vault: Vault) -> None:
     """Given a person with a code, when forgotten, then neither is found and no further code is sealed."""
     await vault.remember(PERSON, AINO)
     await vault.seal_code(a_code(1))
-    await vault.forget(PERSON)
+    await vault.forget([PERSON])
     assert await vault.recall([PERSON]) == {}
     assert await vault.open_code(PARCEL) is None
     assert await vault.open_codes([a_code(1).use]) == {}

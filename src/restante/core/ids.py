@@ -9,12 +9,13 @@ so that ids sort by birth, and whoever holds an id knows the lane of its row wit
 
 import hashlib
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final, NewType
 
 import msgspec
 
-from restante.core.time import Instant, millis
+from restante.core.time import EPOCH, Instant, millis
 
 Lane = NewType("Lane", int)
 ParcelId = NewType("ParcelId", str)
@@ -70,6 +71,11 @@ def lane_of(laned: str) -> Lane:
 @lru_cache(maxsize=MAX_LANES)
 def _lane_named(digits: str) -> Lane:
     return Lane(int(digits, 16))
+
+
+def born_at(laned: str) -> Instant:
+    """The instant of birth of an id made by ``laned_id``, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=int(laned[:8] + laned[9:13], 16))
 
 
 def is_laned_id(text: str) -> bool:

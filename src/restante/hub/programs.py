@@ -163,7 +163,12 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
             chance=random.random,
         )
         head = Letterhead(settings.network, mail.sender, mail.sender)
-        manners = Manners(head, languages=settings.languages, promise_hours=settings.promise_hours)
+        manners = Manners(
+            head,
+            languages=settings.languages,
+            promise_hours=settings.promise_hours,
+            person_days=settings.person_days,
+        )
         rhythm = Rhythm(pace=settings.pace)
         worker = Worker(Steps(ports, manners), spine.ledger, now=spine.now, points=spine.ledger.points, rhythm=rhythm)
         working = asyncio.create_task(worker.run())

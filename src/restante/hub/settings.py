@@ -49,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     contact_lost_seconds: Annotated[int, "Silence of a source after which its hold clocks stop."] = 600
     max_batch: Annotated[int, "Most commands in one batch of the engine."] = 256
     queue_limit: Annotated[int, "Commands that may wait; beyond it callers get 503 with Retry-After."] = 20_000
-    key_days: Annotated[int, "Days for which an Idempotency-Key is remembered."] = 7
+    person_days: Annotated[int, "Days that what is known of a person is kept after their parcel last moved."] = 90
     kdf_n: Annotated[int, "Cost of one code attempt: scrypt's N, a power of two."] = 16_384
     pace: Annotated[float, "How much faster than real time the demo's day runs; 1 outside the demo."] = 1.0
 

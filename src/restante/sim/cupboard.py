@@ -43,9 +43,15 @@ class MemoryVault:
         """See ``Vault``."""
         return {contact: self._people[contact] for contact in sorted(set(contacts)) if contact in self._people}
 
-    async def forget(self, contact: ContactId) -> None:
+    async def forget(self, contacts: Iterable[ContactId]) -> None:
         """See ``Vault``."""
-        self._people.pop(contact, None)
+        for contact in contacts:
+            self._people.pop(contact, None)
+
+    async def kept(self, after: ContactId | None, limit: int) -> Sequence[tuple[ContactId, ParcelId]]:
+        """See ``Vault``."""
+        kept = ((one, self._people[one].kept_for) for one in sorted(self._people) if after is None or one > after)
+        return [(one, parcel) for one, parcel in kept if parcel is not None][:limit]
 
     async def seal_code(self, code: OpenedCode) -> OpenedCode | None:
         """See ``Vault``."""

@@ -26,7 +26,7 @@ from restante.core.timers import TimerKind
 from restante.core.world import SourceHead, World
 from restante.store.derived import refreshed, subject_of
 from restante.store.ledger import (
-    RECEIPT_DAYS,
+    KEPT_DAYS,
     Changes,
     Credential,
     JournalRow,
@@ -292,7 +292,7 @@ class RowLedger:
 
     async def upkeep(self, now: Instant) -> None:
         """Forget old receipts."""
-        oldest = now - timedelta(days=RECEIPT_DAYS)
+        oldest = now - timedelta(days=KEPT_DAYS)
         self.receipts = {key: row for key, row in self.receipts.items() if row.at >= oldest}
 
     def _lanes_in_turn(self) -> list[Lane]:

@@ -248,11 +248,11 @@ class Ledger(Protocol):
         """
 
     async def upkeep(self, now: Instant) -> None:
-        """What is due at least daily: forget receipts older than ``RECEIPT_DAYS``, make room for the coming days."""
+        """What is due at least daily: forget what is older than ``KEPT_DAYS``, make room for the coming days."""
 
 
-RECEIPT_DAYS = 7
-"""For how many days the same command again is answered from its receipt."""
+KEPT_DAYS: Final = 7
+"""For how many days a request under its Idempotency-Key, and a command under its id, is answered and not done again."""
 
 
 class StoreDown(Fault):

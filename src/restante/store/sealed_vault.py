@@ -10,13 +10,15 @@ from psycopg import AsyncConnection
 
 from restante.core.ids import ContactId, ParcelId, PointId, lane_of
 from restante.store import seals, statements
-from restante.store.arrays import blobs, plain
+from restante.store.arrays import blobs, lanes, plain, uuids
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
 from restante.store.writers import Writers, faults_named
 
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/vault.sql").items()}
 _DETAILS: Final = msgspec.json.Decoder(ContactDetails)
 _encode: Final = msgspec.json.Encoder().encode
+
+_BEFORE_ALL: Final = "00000000-0000-0000-0000-000000000000"
 
 _Rows = list[tuple[Any, ...]]
 
@@ -47,7 +49,8 @@ class SealedVault:
                     old = {contact: key for contact, key in held if key != wrapped[contact]}
                     keys = fresh | {contact: seals.unwrap(self._key, key, contact) for contact, key in old.items()}
                     rows = blobs(seals.seal(keys[one], _encode(people[one]), _about_person(one)) for one in ids)
-                    await db.execute(_SQL["put_contacts"], {**_keyed(ids), "bodies": rows})
+                    parcels = plain(people[one].kept_for or "NULL" for one in ids)
+                    await db.execute(_SQL["put_contacts"], {**_keyed(ids), "bodies": rows, "parcels": parcels})
 
     async def recall(self, contacts: Iterable[ContactId]) -> Mapping[ContactId, ContactDetails]:
         """The details of those who are known and not forgotten."""
@@ -60,13 +63,18 @@ class SealedVault:
             if contact in keys
         }
 
-    async def forget(self, contact: ContactId) -> None:
-        """Destroy a person's key, then the row."""
-        given = {"lane": lane_of(contact), "id": contact}
-        async with self._writers.one() as db:
-            with faults_named(db):
-                await db.execute(_SQL["forget_key"], given)
-                await db.execute(_SQL["forget_contact"], given)
+    async def forget(self, contacts: Iterable[ContactId]) -> None:
+        """Destroy the keys of these people, then the rows."""
+        given = _keyed(sorted(set(contacts)))
+        # Each by itself: rows without their keys tell nothing, and whoever looks for people to forget finds them again.
+        await self._do("forget_keys", given)
+        await self._do("forget_contacts", given)
+
+    async def kept(self, after: ContactId | None, limit: int) -> Sequence[tuple[ContactId, ParcelId]]:
+        """People who are kept for a parcel, with that parcel, by lane and id."""
+        lane = -1 if after is None else lane_of(after)
+        rows = await self._ask("kept", {"lane": lane, "after": after or _BEFORE_ALL, "limit": limit})
+        return [(ContactId(contact), ParcelId(parcel)) for contact, parcel in rows]
 
     async def seal_code(self, code: OpenedCode) -> OpenedCode | None:
         """Keep a code unless the use has one, and return the one that stands."""
@@ -149,4 +157,4 @@ def _of_use(use: CodeUse) -> dict[str, object]:
 
 
 def _keyed(ids: Sequence[str]) -> dict[str, object]:
-    return {"lanes": plain(map(lane_of, ids)), "ids": plain(ids)}
+    return {"lanes": lanes(ids), "ids": uuids(ids)}

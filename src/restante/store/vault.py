@@ -6,7 +6,7 @@ Everywhere else a person is an id. Whoever recalls details does so for one sendi
 logs them. Forgetting a person destroys the key, so that nothing sealed under it can be read again anywhere.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,10 @@ from restante.core.ids import ContactId, ParcelId, PointId
 
 
 class ContactDetails(msgspec.Struct, frozen=True):
-    """What is known of one person; ``emails`` by preference, ``reference`` as their carrier calls the order."""
+    """What is known of one person; ``emails`` by preference, ``reference`` as their carrier calls the order.
+
+    ``kept_for`` is the parcel that all this is kept for: without it, until somebody asks to be forgotten.
+    """
 
     name: str
     emails: tuple[str, ...] = ()
@@ -23,6 +26,7 @@ class ContactDetails(msgspec.Struct, frozen=True):
     language: str = ""
     street_address: str = ""
     reference: str = ""
+    kept_for: ParcelId | None = None
 
     def __repr__(self) -> str:
         return "<ContactDetails>"  # what is printed by chance ends in a log
@@ -60,8 +64,11 @@ class Vault(Protocol):
     async def recall(self, contacts: Iterable[ContactId]) -> Mapping[ContactId, ContactDetails]:
         """The details of those who are known and not forgotten. Faults: ``StoreDown``, ``SealBroken``."""
 
-    async def forget(self, contact: ContactId) -> None:
-        """Destroy a person's key, then the row: neither details nor codes can be read again."""
+    async def forget(self, contacts: Iterable[ContactId]) -> None:
+        """Destroy the keys of these people, then the rows: neither details nor codes can be read again."""
+
+    async def kept(self, after: ContactId | None, limit: int) -> Sequence[tuple[ContactId, ParcelId]]:
+        """People who are kept for a parcel, with that parcel, in one order that begins after a person."""
 
     async def seal_code(self, code: OpenedCode) -> OpenedCode | None:
         """Keep a code unless the use has one, and return the one that stands; None when the holder is not known."""

@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restante.hub.notices.limit import Limit, next_allowed
+from restante.hub.notices import limit as limits
+from restante.hub.notices.limit import Limit, Tally, next_allowed
 from tests.hub.notices.samples import NOW
 
 
@@ -32,3 +34,26 @@ def test_no_stretch_holds_more_than_the_limit(wishes: list[int], count: int, per
         sent.append(at)
     for begin in sent:
         assert sum(begin <= at < begin + timedelta(seconds=per_seconds) for at in sent) <= count
+
+
+def test_each_mailbox_is_counted_by_itself_whatever_its_case() -> None:
+    """Given a mailbox at its limit, then it waits however it is written, and no longer once one did not arrive."""
+    tally = Tally(Limit(2, 60))
+    tally.note("a@b.example", NOW)
+    tally.note("A@b.example", NOW)
+    assert tally.next_allowed("a@B.example", NOW) == NOW + timedelta(seconds=60)
+    assert tally.next_allowed("c@b.example", NOW) == NOW
+    tally.take_back("a@b.example", NOW)
+    assert tally.next_allowed("a@b.example", NOW) == NOW
+    tally.take_back("nobody@b.example", NOW)
+
+
+def test_mailboxes_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given more mailboxes than are known at once, then those whose time is over make room, and no other does."""
+    monkeypatch.setattr(limits, "MOST_MAILBOXES_KNOWN", 2)
+    tally, later = Tally(Limit(1, 60)), NOW + timedelta(seconds=61)
+    tally.note("old@b.example", NOW)
+    tally.note("new@b.example", later)
+    tally.note("newer@b.example", later)
+    assert tally.next_allowed("new@b.example", later) > later
+    assert len(tally._sent) == 2

@@ -1,8 +1,7 @@
 """Codes: drawn once, known to their point, renewed for a new epoch, gone with the parcel."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,14 +11,7 @@ from restante.core.ids import PointId
 from restante.hub.people.codes import Codes, Issued, NoCodeFound, at_once, in_threads
 from restante.store.ledger import Credential, PointView
 from restante.wire.seal import to_text
-from tests.hub.worker.town import CHEAP, Town, a_town, source_key
-
-
-@pytest.fixture
-async def town(database: str, tmp_path: Path) -> AsyncIterator[Town]:
-    """A town in a database of the test's own."""
-    async with a_town(database, tmp_path) as town:
-        yield town
+from tests.hub.worker.town import CHEAP, Town, source_key
 
 
 def codes_of(town: Town, chance: Callable[[int], bytes] | None = None) -> Codes:
@@ -111,7 +103,7 @@ async def test_nobody_known_has_no_code(town: Town) -> None:
     nobody = msgspec.structs.replace(parcel, recipient=None)
     view = await view_of(town, point)
     assert await codes_of(town).issue(nobody, view) is None
-    await town.vault.forget(parcel.recipient)
+    await town.vault.forget([parcel.recipient])
     assert await codes_of(town).issue(parcel, view) is None
     assert (await view_of(town, point)).credentials == ()
 

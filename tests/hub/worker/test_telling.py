@@ -1,6 +1,6 @@
 """What is kept of attempts reads back as what it was; channels tell nothing of the addresses behind them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from restante.core.refusals import Fault
 from restante.hub.notices.address import Address
 from restante.hub.notices.choose import Tried
+from restante.hub.notices.limit import Limit
 from restante.hub.notices.outcome import Bounced, HandedOver, MailRefusesUs, MailUnreachable, Unreachable
 from restante.hub.settings import Settings
 from restante.hub.worker.opening import SenderMalformed, Site, open_worker
@@ -61,3 +62,20 @@ async def test_a_sender_that_is_no_address_is_named_at_the_start(town: Town) -> 
         async with open_worker(site):
             pass
     assert issubclass(SenderMalformed, Fault)
+
+
+async def test_nobody_gets_more_notices_than_the_limit(town: Town) -> None:
+    """Given more parcels for one mailbox than it may get notices of in an hour, then the others come in the next."""
+    points = [await town.open_point() for _ in range(3)]
+    places = [(point, door) for point in points for door in range(1, 9)]
+    for point, door in places:
+        await town.deposit(await town.announce(point), point, door=door)
+    worker = town.worker()
+    await worker.drain()
+    assert len(town.subjects()) == Limit().count < len(places)
+    town.now += timedelta(seconds=Limit().per_seconds - 1)
+    await worker.drain()
+    assert len(town.subjects()) == Limit().count
+    town.now += timedelta(seconds=2)
+    await worker.drain()
+    assert len(town.subjects()) == len(places), "a notice is late and not lost"

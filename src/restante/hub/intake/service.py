@@ -203,7 +203,7 @@ class Intake:
         """Keep the people, then tell the engine; what it said, by parcel."""
         if not fresh:
             return {}
-        await self._people.ask([(contact_of(one.parcel), item.details) for item, one in fresh])
+        await self._people.ask([(contact_of(one.parcel), _kept_for(one.parcel, item.details)) for item, one in fresh])
         commands: list[cmd.AnyCommand] = []
         # One reference may stand twice in one request; it means one parcel all the same.
         for item, one in {one.parcel: (item, one) for item, one in fresh}.values():
@@ -298,6 +298,10 @@ def bulk_answer(answers: Sequence[ParcelAccepted | Refusal]) -> BulkAnswer:
     ]
     refused = sum(1 for answer in answers if isinstance(answer, Refusal))
     return BulkAnswer(len(items) - refused, refused, items)
+
+
+def _kept_for(parcel: ParcelId, details: ContactDetails) -> ContactDetails:
+    return msgspec.structs.replace(details, kept_for=parcel)
 
 
 def _remembering(

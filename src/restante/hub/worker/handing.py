@@ -47,8 +47,9 @@ class Handing:
             step = await self._next(channels, history, now)
             if step is None:
                 break
-            if step.at > now:
-                return step.at
+            at = max(step.at, self._ports.tally.next_allowed(str(channels[step.channel]), now))
+            if at > now:
+                return at
             assert person is not None, "there are no channels to nobody"
             outcome = await self._send(person, step.channel, channels[step.channel])
             if isinstance(outcome, HandedOver):
@@ -95,7 +96,12 @@ class Handing:
             now=now,
             link=manners.link(self._facts.parcel.code),
         )
-        return await self._ports.channel.send(mail, to)
+        # Counted beforehand, since others write to the same mailbox meanwhile.
+        self._ports.tally.note(str(to), now)
+        outcome = await self._ports.channel.send(mail, to)
+        if not isinstance(outcome, HandedOver):
+            self._ports.tally.take_back(str(to), now)
+        return outcome
 
     async def _record(self, command: RecordNotice) -> None:
         outcome = await self._ports.engine.submit(command)

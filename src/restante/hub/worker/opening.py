@@ -98,7 +98,12 @@ def _sender(settings: Settings) -> Address:
 
 def _manners(settings: Settings, sender: Address) -> Manners:
     head = Letterhead(settings.network.title(), sender, sender)
-    return Manners(head, languages=settings.languages, promise_hours=settings.promise_hours)
+    return Manners(
+        head,
+        languages=settings.languages,
+        promise_hours=settings.promise_hours,
+        person_days=settings.person_days,
+    )
 
 
 def _smtp(site: Site, sender: Address) -> SmtpSettings:

@@ -10,6 +10,7 @@ from restante.core.time import Instant
 from restante.hub.engine import Engine
 from restante.hub.notices.channel import Channel
 from restante.hub.notices.choose import Patience
+from restante.hub.notices.limit import Tally
 from restante.hub.notices.mail import Letterhead
 from restante.hub.people.codes import Codes
 from restante.store.attempts import Attempts
@@ -36,6 +37,7 @@ class Ports(msgspec.Struct, frozen=True):
     refresh: Refresh
     now: Callable[[], Instant]
     chance: Callable[[], float]
+    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class Manners(msgspec.Struct, frozen=True):
@@ -44,6 +46,7 @@ class Manners(msgspec.Struct, frozen=True):
     head: Letterhead
     languages: tuple[str, ...] = ("en",)
     promise_hours: int = 72
+    person_days: int = 90
     patience: Patience = Patience()
     link: Callable[[str], str] = _no_link
 

@@ -82,6 +82,7 @@ class Worker:
         today = self._now().date()
         if self._upkept != today:
             await self._ledger.upkeep(self._now())
+            await self._steps.forget_old()
             self._upkept = today
         for point in await self._points():
             await self._steps.tidy(point, thorough=True)

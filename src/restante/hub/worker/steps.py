@@ -5,6 +5,7 @@ step. Custody changes by commands alone, whose ids make the repeat harmless; a m
 once. Nothing here waits or reads a clock: the program (or the simulator) says when, and the ports do the rest.
 """
 
+from datetime import timedelta
 from typing import Final, assert_never
 
 import structlog
@@ -27,6 +28,7 @@ from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.core.timers import TimerKind
 from restante.hub.notices.choose import retry_wait
+from restante.hub.people.forgetting import forget_old
 from restante.hub.worker.handing import Handing
 from restante.hub.worker.orders import ClockTask, ParcelTask, clock_commands, command_for, errand_of, timer_command
 from restante.hub.worker.ports import Manners, Ports
@@ -71,6 +73,13 @@ class Steps:
         if view is not None:
             await self._ports.codes.tidy(view, thorough=thorough)
             await self._ports.refresh(point)
+
+    async def forget_old(self) -> None:
+        """Forget the people whose parcels have been over for as long as people are kept."""
+        ports, kept = self._ports, timedelta(days=self._manners.person_days)
+        forgotten = await forget_old(ports.vault, ports.ledger, ports.now() - kept)
+        if forgotten:
+            _log.info("people-forgotten", count=forgotten)
 
     async def _settle(self, row: TaskRow, later: Instant | None) -> None:
         ledger = self._ports.ledger

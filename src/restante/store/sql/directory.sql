@@ -46,7 +46,7 @@ ON CONFLICT (org, name) DO NOTHING;
 
 -- name: requests
 -- The first request under each of these keys.
-SELECT r.org, r.name, r.content, r.at, r.pinned
+SELECT r.org, r.name, r.content, r.at, r.pinned, r.answer
 FROM unnest(%(orgs)s::text[], %(names)s::bytea[]) AS k (org, name) JOIN request_key r USING (org, name);
 
 -- name: pin_request
@@ -54,6 +54,7 @@ FROM unnest(%(orgs)s::text[], %(names)s::bytea[]) AS k (org, name) JOIN request_
 UPDATE request_key SET pinned = coalesce(pinned, %(pinned)s)
 WHERE org = %(org)s AND name = %(name)s::bytea RETURNING pinned;
 
--- name: forget_requests
--- Forget keys that nobody will send again.
-DELETE FROM request_key WHERE at < %(before)s::timestamptz;
+-- name: keep_answer
+-- Keep the answer to a request, unless an earlier attempt has, and tell which it is.
+UPDATE request_key SET answer = coalesce(answer, %(answer)s::bytea)
+WHERE org = %(org)s AND name = %(name)s::bytea RETURNING answer;

@@ -13,24 +13,32 @@ RETURNING id::text, wrapped_key;
 SELECT k.id::text, k.wrapped_key
 FROM unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, id) JOIN person_key.contact_key k USING (lane, id);
 
--- name: forget_key
--- Destroy the key of a person.
-DELETE FROM person_key.contact_key WHERE lane = %(lane)s AND id = %(id)s::uuid;
+-- name: forget_keys
+-- Destroy the keys of people.
+DELETE FROM person_key.contact_key k USING unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, id)
+WHERE k.lane = w.lane AND k.id = w.id;
 
 -- name: put_contacts
--- The sealed details of people.
-INSERT INTO contact (lane, id, sealed)
-SELECT * FROM unnest(%(lanes)s::int[], %(ids)s::uuid[], %(bodies)s::bytea[])
-ON CONFLICT (lane, id) DO UPDATE SET sealed = excluded.sealed;
+-- The sealed details of people, and the parcels they are kept for.
+INSERT INTO contact (lane, id, sealed, kept_for)
+SELECT * FROM unnest(%(lanes)s::int[], %(ids)s::uuid[], %(bodies)s::bytea[], %(parcels)s::uuid[])
+ON CONFLICT (lane, id) DO UPDATE SET sealed = excluded.sealed, kept_for = excluded.kept_for;
+
+-- name: kept
+-- People who are kept for a parcel, after one of them.
+SELECT id::text, kept_for::text FROM contact
+WHERE (lane, id) > (%(lane)s, %(after)s::uuid) AND kept_for IS NOT NULL
+ORDER BY lane, id LIMIT %(limit)s;
 
 -- name: contacts
 -- The sealed details of people.
 SELECT c.id::text, c.sealed
 FROM unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, id) JOIN contact c USING (lane, id);
 
--- name: forget_contact
--- Delete the sealed details of a person.
-DELETE FROM contact WHERE lane = %(lane)s AND id = %(id)s::uuid;
+-- name: forget_contacts
+-- Delete the sealed details of people.
+DELETE FROM contact c USING unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS w (lane, id)
+WHERE c.lane = w.lane AND c.id = w.id;
 
 -- name: add_code
 -- A sealed code, unless the use has one already.
