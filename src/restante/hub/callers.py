@@ -12,8 +12,9 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -30,6 +31,8 @@ from restante.hub.light import header
 from restante.hub.problems import Refused
 from restante.store import statements
 from restante.store.directory import Directory, RequestNote
+from restante.store.ledger import KEPT_DAYS
+from restante.store.seals import seal, unseal
 from restante.store.tables import Run, Tables
 
 OPERATOR_FILE: Final = "operator.key"
@@ -38,6 +41,7 @@ TRUSTED_S: Final = 5.0
 TOUCHED_S: Final = 60.0
 MOST_KEYS_KNOWN: Final = 10_000
 LONGEST_IDEMPOTENCY_KEY: Final = 255
+ANSWER: Final = "answer to a request"
 
 _KEY: Final = re.compile(r"rst_([0-9a-f]{16})_([0-9a-f]{50})")
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.hub", "callers.sql").items()}
@@ -83,6 +87,10 @@ Call = Request[Principal, Any, Any]
 """A request whose caller is known."""
 
 
+Chance = Callable[[int], bytes]
+"""So many bytes of chance."""
+
+
 class NewKey(msgspec.Struct, frozen=True):
     """A key just made: its id, the text that is shown once, and the hash that is stored."""
 
@@ -94,9 +102,9 @@ class NewKey(msgspec.Struct, frozen=True):
         return f"<NewKey {self.id}>"
 
 
-def new_key() -> NewKey:
+def new_key(chance: Chance = secrets.token_bytes) -> NewKey:
     """Draw a key: 64 bits that name it and 200 bits that prove it."""
-    key_id, secret = secrets.token_hex(8), secrets.token_hex(25)
+    key_id, secret = chance(8).hex(), chance(25).hex()
     return NewKey(key_id, f"rst_{key_id}_{secret}", _hash(secret))
 
 
@@ -192,21 +200,27 @@ class Authenticated:
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Identify the caller of a request to a route that is not open to everybody, and check the role.
-
-        Refused with ``api-key-missing``, ``api-key-wrong``, ``role-not-allowed``, ``field-malformed``.
-        """
-        options = scope["route_handler"].opt
-        if scope["type"] == ScopeType.HTTP and not options.get(OPEN):
-            caller = await self._callers.identify(header(scope, b"authorization").decode("latin-1"))
-            if isinstance(caller, Refusal):
-                raise Refused(caller)
-            roles = options.get(ROLES)
-            if roles is not None and caller.role not in roles:
-                raise Refused(Refusal("role-not-allowed", "Authorization"))
-            scope["user"] = caller
-        _check_address(scope)
+        """Let in whoever ``admit`` lets in."""
+        if scope["type"] == ScopeType.HTTP:
+            await admit(scope, self._callers)
         await self._app(scope, receive, send)
+
+
+async def admit(scope: Scope, callers: Callers) -> None:
+    """Identify the caller of a request to a route that is not open to everybody, and check the role.
+
+    Refused with ``api-key-missing``, ``api-key-wrong``, ``role-not-allowed``, ``field-malformed``.
+    """
+    options = scope["route_handler"].opt
+    if not options.get(OPEN):
+        caller = await callers.identify(header(scope, b"authorization").decode("latin-1"))
+        if isinstance(caller, Refusal):
+            raise Refused(caller)
+        roles = options.get(ROLES)
+        if roles is not None and caller.role not in roles:
+            raise Refused(Refusal("role-not-allowed", "Authorization"))
+        scope["user"] = caller
+    _check_address(scope)
 
 
 def _check_address(scope: Scope) -> None:
@@ -253,6 +267,17 @@ class Attempt(msgspec.Struct, frozen=True):
             return secrets.token_bytes(8)
         return hashlib.sha256(self.seed + b"chance:" + name.encode()).digest()[:8]
 
+    def draws(self, name: str) -> Chance:
+        """A source of chance, secret as well, for what is made under ``name`` within the request."""
+        if not self.seed:
+            return secrets.token_bytes
+        numbers = count()
+
+        def draw(size: int) -> bytes:
+            return hashlib.shake_256(self.seed + f"draw:{name}:{next(numbers)}".encode()).digest(size)
+
+        return draw
+
 
 class Attempts:
     """Recognises requests that are sent again."""
@@ -271,21 +296,47 @@ class Attempts:
         first = await self._directory.note(asked)
         if first.content != content:
             raise Refused(Refusal("key-reused", "Idempotency-Key"))
-        return Attempt(first.at, first, self._directory.keyed("seed", org, key))
+        # The instant too, so that a key that has been forgotten names another request when it comes again.
+        return Attempt(first.at, first, self._directory.keyed("seed", org, key, first.at.isoformat()))
 
     async def pin(self, attempt: Attempt, choice: str) -> str:
         """What an attempt goes by: ``choice``, or what an earlier attempt went by."""
         return choice if attempt.note is None else await self._directory.pin(attempt.note, choice)
+
+    async def once(self, attempt: Attempt, doing: Callable[[], Awaitable[T]], *, kind: type[T]) -> T:
+        """What ``doing`` comes to; for a request that is sent again, the very answer that the first one got.
+
+        For what the engine leaves no receipt of. The answer is kept sealed under a key that follows from the
+        Idempotency-Key, so that secrets in it are told again to whoever sent it and can be read by nobody else. Cut off
+        before the answer is kept, the request is done again: so let ``doing`` draw its chance from the attempt.
+        """
+        note = attempt.note
+        if note is None:
+            return await doing()
+        key = hashlib.sha256(attempt.seed + b"answer").digest()
+        sealed = note.answer
+        if sealed is None:
+            made = seal(key, msgspec.json.encode(await doing()), ANSWER)
+            sealed = await self._directory.keep_answer(note, made)
+        return msgspec.json.decode(unseal(key, sealed, ANSWER), type=kind)
 
 
 KeyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        description="The same request under the same key is answered again and not done again; kept for 7 days.",
+        description=f"A request under a key is done once and answered alike again; kept for {KEPT_DAYS} days.",
         max_length=LONGEST_IDEMPOTENCY_KEY,
     ),
 ]
+
+
+async def once(
+    request: Call, idempotency_key: str | None, doing: Callable[[Attempt], Awaitable[T]], *, kind: type[T]
+) -> T:
+    """What ``doing`` comes to, or came to when the request was first sent: see ``Attempts.once``."""
+    attempt = await begin_attempt(request, idempotency_key)
+    return await part(request, Attempts).once(attempt, lambda: doing(attempt), kind=kind)
 
 
 async def begin_attempt(request: Call, idempotency_key: str | None) -> Attempt:

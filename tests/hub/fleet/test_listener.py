@@ -97,7 +97,7 @@ async def test_a_new_controller_takes_over(database: str, tmp_path: Path) -> Non
             await bank.say(book.batch())
             await bank.hear(wire.Ack)
             invitation = await replace_controller(
-                hub.fleet, BANK, actor="operator", now=datetime.now(UTC), chance=secrets.token_bytes
+                hub.fleet, BANK, actor="operator", epoch=2, now=datetime.now(UTC), chance=secrets.token_bytes
             )
             assert await bank.closed() in {"certificate-revoked", "journal-epoch"}
         assert isinstance(invitation, Invitation)

@@ -93,7 +93,7 @@ async def test_unknown_sources_are_refused(fleet: Fleet) -> None:
         for answer in (
             await invite(fleet, name, now=NOW, chance=secrets.token_bytes),
             await revoke(fleet, name, now=NOW),
-            await replace_controller(fleet, name, actor="o", now=NOW, chance=secrets.token_bytes),
+            await replace_controller(fleet, name, actor="o", epoch=2, now=NOW, chance=secrets.token_bytes),
             await issue_courier_code(fleet, name, ORG, now=NOW, chance=secrets.token_bytes),  # type: ignore[arg-type]
         ):
             assert isinstance(answer, Refusal)
@@ -140,7 +140,7 @@ async def test_a_replacement_begins_an_epoch_and_invites(fleet: Fleet) -> None:
     """Given a bank at work, when its controller is replaced, then its certificates end and a later epoch begins."""
     first = issued(fleet.authority)
     assert await fleet.records.keep(first, used(await code_of(fleet), "a"))
-    invitation = await replace_controller(fleet, BANK, actor="operator", now=NOW, chance=secrets.token_bytes)
+    invitation = await replace_controller(fleet, BANK, actor="operator", epoch=2, now=NOW, chance=secrets.token_bytes)
     assert isinstance(invitation, Invitation)
     assert first.peer.serial in await fleet.records.revoked(NOW)
     head = await fleet.ledger.source(BANK)

@@ -26,6 +26,7 @@ from restante.wire.enrol import Invitation, SourceName
 
 COURIER_CODE_LIFE: Final = timedelta(hours=24)
 _DRAWS: Final = 8
+_UNNAMED: Final = CommandId("")
 
 Chance = Callable[[int], bytes]
 """So many bytes of chance: ``secrets.token_bytes`` in a program."""
@@ -75,9 +76,10 @@ async def revoke(fleet: Fleet, source: SourceId, *, now: Instant) -> int | Refus
 
 
 async def replace_controller(
-    fleet: Fleet, source: SourceId, *, actor: str, now: Instant, chance: Chance
-) -> Invitation | Refusal:
-    """Shut the old controller out, begin a new log epoch, and invite the new one, which inherits the open stays.
+    fleet: Fleet, source: SourceId, *, actor: str, epoch: int, now: Instant, chance: Chance,
+    command: CommandId = _UNNAMED,
+) -> Invitation | Refusal:  # fmt: skip
+    """Shut the old controller out, begin log epoch ``epoch``, and invite the new one, which inherits the open stays.
 
     Settles a fork as well. Verifiers are bound to the epoch, so every code at the point has to be put there anew.
     Refuses ``source-unknown``, ``busy``.
@@ -86,7 +88,7 @@ async def replace_controller(
     if isinstance(head, Refusal):
         return head
     await fleet.records.revoke(source, now)
-    started = await fleet.submit(StartEpoch(CommandId(""), actor, now, head.point, source, head.epoch + 1))
+    started = await fleet.submit(StartEpoch(command, actor, now, head.point, source, epoch))
     if isinstance(started, Refusal) and started.code != "epoch-not-later":
         return started
     return await invite(fleet, source, now=now, chance=chance)

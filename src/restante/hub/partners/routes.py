@@ -3,7 +3,7 @@
 from litestar import Router, delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from restante.hub.callers import OPERATOR_ONLY, Call, part
+from restante.hub.callers import OPERATOR_ONLY, Attempt, Call, KeyHeader, once, part
 from restante.hub.paging import CursorText, Limit
 from restante.hub.partners.schemas import KeyGiven, KeyList, KeyMade, KeyShown, OrgGiven, OrgPage, OrgShown
 from restante.hub.partners.service import Partners
@@ -16,10 +16,14 @@ async def list_orgs(request: Call, cursor: CursorText = "", limit: Limit = 50) -
     return await part(request, Partners).page(cursor=cursor, limit=limit)
 
 
-@post("/", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 409, 413), summary="Admit an organisation")
-async def admit_org(request: Call, data: JSONBody[OrgGiven]) -> OrgShown:
+@post("/", opt=OPERATOR_ONLY, responses=problems(400, 401, 403, 409, 413, 422), summary="Admit an organisation")
+async def admit_org(request: Call, *, idempotency_key: KeyHeader = None, data: JSONBody[OrgGiven]) -> OrgShown:
     """Take an organisation into the network; it calls with keys made for it."""
-    return or_refused(await part(request, Partners).admit(data))
+
+    async def admit(attempt: Attempt) -> OrgShown:
+        return or_refused(await part(request, Partners).admit(data, attempt))
+
+    return await once(request, idempotency_key, admit, kind=OrgShown)
 
 
 @get("/{org:str}", responses=problems(401, 404), summary="One organisation")
@@ -35,11 +39,18 @@ async def list_keys(request: Call, *, org: FromPath[str]) -> KeyList:
     return await partners.keys(or_refused(await partners.one(org, request.user)).id)
 
 
-@post("/{org:str}/keys", responses=problems(400, 401, 404, 413), summary="Make a key")
-async def make_key(request: Call, *, org: FromPath[str], data: JSONBody[KeyGiven]) -> KeyMade:
-    """The text of the key is in this answer and nowhere else."""
+@post("/{org:str}/keys", responses=problems(400, 401, 404, 413, 422), summary="Make a key")
+async def make_key(
+    request: Call, *, idempotency_key: KeyHeader = None, org: FromPath[str], data: JSONBody[KeyGiven]
+) -> KeyMade:
+    """The text of the key is in this answer alone, which the same request under its Idempotency-Key gets again."""
     partners = part(request, Partners)
-    return await partners.make_key(or_refused(await partners.one(org, request.user)).id, data)
+    owner = or_refused(await partners.one(org, request.user)).id
+
+    async def make(attempt: Attempt) -> KeyMade:
+        return await partners.make_key(owner, data, attempt)
+
+    return await once(request, idempotency_key, make, kind=KeyMade)
 
 
 @delete("/{org:str}/keys/{key:str}", status_code=200, responses=problems(401, 404), summary="Revoke a key")

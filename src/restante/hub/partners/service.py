@@ -6,7 +6,7 @@ from typing import Any, Final
 from restante.core.ids import OrgId
 from restante.core.refusals import Refusal
 from restante.core.time import Instant
-from restante.hub.callers import Callers, Principal, Role, new_key, put_key
+from restante.hub.callers import Attempt, Callers, Principal, Role, new_key, put_key
 from restante.hub.paging import read_cursor, write_cursor
 from restante.hub.partners.schemas import KeyGiven, KeyList, KeyMade, KeyShown, OrgGiven, OrgPage, OrgShown
 from restante.store import statements
@@ -38,17 +38,19 @@ class Partners:
         rows = await self._rows("org", {"id": org})
         return _org(rows[0]) if rows else unknown
 
-    async def admit(self, given: OrgGiven) -> OrgShown | Refusal:
+    async def admit(self, given: OrgGiven, attempt: Attempt) -> OrgShown | Refusal:
         """Take an organisation in. Refuses ``org-exists``."""
-        told = {"id": given.id, "role": given.role.value, "name": given.name, "at": self._now()}
-        if not await self._rows("put_org", told):
-            return Refusal("org-exists", "id", given.id)
-        return _org((await self._rows("org", {"id": given.id}))[0])
+        told = {"id": given.id, "role": given.role.value, "name": given.name, "at": attempt.at}
+        is_new = bool(await self._rows("put_org", told))
+        found = _org((await self._rows("org", {"id": given.id}))[0])
+        # An earlier attempt of this request may have been cut off after it had taken the organisation in.
+        is_ours = is_new or (attempt.note is not None and found.created_at == attempt.at)
+        return found if is_ours else Refusal("org-exists", "id", given.id)
 
-    async def make_key(self, org: OrgId, given: KeyGiven) -> KeyMade:
-        """Make a key for an organisation that exists."""
-        key = new_key()
-        told = {"label": given.label, "at": self._now(), "expires_at": given.expires_at}
+    async def make_key(self, org: OrgId, given: KeyGiven, attempt: Attempt) -> KeyMade:
+        """Make a key for an organisation that exists; each attempt at one request makes the same."""
+        key = new_key(attempt.draws("key"))
+        told = {"label": given.label, "at": attempt.at, "expires_at": given.expires_at}
         await put_key(self._tables.rows, org, key, told=told)
         return KeyMade(key.id, org, key.text, given.expires_at)
 
