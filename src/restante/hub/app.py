@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import msgspec
 import uvicorn
@@ -14,8 +14,6 @@ from litestar import Litestar, Router, get
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar._openapi.schema_generation.plugins.struct import StructSchemaPlugin
 from litestar.datastructures import State
-from litestar.dto import AbstractDTO
-from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -40,6 +38,9 @@ from restante.hub.callers import (
     kept_secret,
     part,
 )
+from restante.hub.care import routes as care_routes
+from restante.hub.care.service import Care
+from restante.hub.direct import DirectApp
 from restante.hub.engine import Engine
 from restante.hub.fleet import routes as fleet_routes
 from restante.hub.fleet.routes import Desk
@@ -49,21 +50,13 @@ from restante.hub.intake.service import Checks, Intake
 from restante.hub.journeys import routes as journeys_routes
 from restante.hub.journeys.feed import Feed
 from restante.hub.journeys.service import Journeys
-from restante.hub.light import LightAnswer, LightRequest, header
+from restante.hub.light import LightAnswer, LightRequest, OneWriteProtocol, StrictBody
 from restante.hub.network import routes as network_routes
 from restante.hub.network.service import Network
 from restante.hub.notices.address import check_address
 from restante.hub.partners import routes as partners_routes
 from restante.hub.partners.service import Partners
-from restante.hub.problems import (
-    NearPoint,
-    Refused,
-    on_body_malformed,
-    on_fault,
-    on_http,
-    on_refused,
-    problems,
-)
+from restante.hub.problems import ANSWERS, NearPoint, problems
 from restante.hub.settings import Settings, state_folder
 from restante.store.directory import Directory
 from restante.store.ledger import Ledger
@@ -73,8 +66,6 @@ from restante.store.vault import Vault
 LARGEST_BODY_BYTES: Final = 256 * 1024
 REFERENCE_KEY_FILE: Final = "reference.key"
 STOP_S: Final = 5
-DECODER: Final = "decoder"
-"""The option of a route that holds the decoder of its bodies."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -95,57 +86,6 @@ class Health(msgspec.Struct, frozen=True):
     status: str
     version: str
     network: str
-
-
-class StrictBody(AbstractDTO[Any]):
-    """Reads a body as what the route takes and nothing else: no numbers in quotes, no fields unheard of."""
-
-    _by_id: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
-
-    @classmethod
-    def create_for_field_definition(
-        cls,
-        field_definition: FieldDefinition,
-        handler_id: str,
-        backend_cls: Any = None,  # noqa: ARG003 the framework's signature
-    ) -> None:
-        """Prepare the decoder of a route."""
-        if field_definition.name == "data":
-            cls._by_id[handler_id] = msgspec.json.Decoder(field_definition.annotation)
-
-    def decode_bytes(self, value: bytes) -> Any:
-        """Decode a body; what does not fit is answered by ``problems.on_body_malformed``."""
-        request = self.asgi_connection
-        if b"\\u0000" in value:
-            raise Refused(Refusal("field-malformed", "body", "no text holds the character U+0000"))
-        said = header(request.scope, b"content-type") or b"application/json"
-        kind = said.partition(b";")[0].strip().lower()
-        if kind != b"application/json":
-            raise Refused(Refusal("media-type-unknown", "Content-Type", kind[:80].decode("latin-1")))
-        return self._decoder(request.route_handler).decode(value)
-
-    @classmethod
-    def _decoder(cls, route: Any) -> msgspec.json.Decoder[Any]:
-        """The decoder of a route; kept with it, since its id is put together anew at each asking."""
-        found: msgspec.json.Decoder[Any] | None = route.opt.get(DECODER)
-        if found is None:
-            found = route.opt[DECODER] = cls._by_id[route.handler_id]
-        return found
-
-    @classmethod
-    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:  # noqa: ARG003
-        """The type of the body as it stands."""
-        return schema_creator.for_field_definition(field_definition)
-
-    @classmethod
-    def generate_field_definitions(cls, model_type: type[Any]) -> Any:  # noqa: ARG003
-        """Nothing is transferred field by field."""
-        yield from ()
-
-    @classmethod
-    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003
-        """Nothing is transferred field by field."""
-        return False
 
 
 class ClosedBodies(StructSchemaPlugin):
@@ -179,22 +119,18 @@ def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) 
         journeys_routes.parcels_router,
         journeys_routes.feed_router,
         partners_routes.router,
+        care_routes.router,
     ]
-    return Litestar(
+    return DirectApp(
         [Router("/v1", route_handlers=handlers)],
+        callers=callers,
         state=State({kind.__name__: one for kind, one in given.items()}),
         middleware=[DefineMiddleware(Authenticated, callers=callers)],
         request_class=LightRequest,
         response_class=LightAnswer,
         dto=StrictBody,
         return_dto=None,
-        exception_handlers={
-            Refused: on_refused,
-            msgspec.DecodeError: on_body_malformed,
-            RecursionError: on_body_malformed,
-            HTTPException: on_http,
-            Exception: on_fault,
-        },
+        exception_handlers=ANSWERS,
         openapi_config=_openapi(),
         plugins=[ClosedBodies()],
         request_max_body_size=LARGEST_BODY_BYTES,
@@ -226,6 +162,7 @@ def _services(
         Desk: Desk(parts.fleet, now),
         Partners: Partners(writes, callers, now),
         Feed: Feed(parts.ledger),
+        Care: Care(parts.engine, parts.ledger, reads),
         Intake: Intake(parts.engine, parts.ledger, directory, vault=parts.vault, settings=settings, checks=checks),
         Journeys: Journeys(
             parts.engine,
@@ -283,7 +220,7 @@ async def serving(app: Litestar, settings: Settings) -> AsyncIterator[int]:
             log_config=None,
             access_log=False,
             lifespan="on",
-            http="httptools",
+            http=OneWriteProtocol,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=STOP_S,

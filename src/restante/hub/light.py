@@ -4,18 +4,24 @@ The framework's own also know forms, cookies, streams and tasks that follow an a
 a request has any of them than the hub spends on the request.
 """
 
-from typing import Any, Final, TypeVar
+import asyncio
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 from litestar import Request, Response
+from litestar.dto import AbstractDTO
 from litestar.exceptions import InternalServerException
 from litestar.response.base import ASGIResponse
 from litestar.types import Empty, Receive, Scope, Send
+from litestar.typing import FieldDefinition
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from restante.core.refusals import Refusal
 from restante.hub.problems import Refused
 
 T = TypeVar("T")
+
+JSON: Final = b"application/json"
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -58,6 +64,58 @@ def _check_size(size: int, most: int) -> None:
         raise Refused(Refusal("body-too-large", "body"))
 
 
+def decoded(body: bytes, content_type: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """A body as what a route takes. Refused with ``field-malformed``, ``media-type-unknown``."""
+    if b"\\u0000" in body:
+        raise Refused(Refusal("field-malformed", "body", "no text holds the character U+0000"))
+    kind = (content_type or JSON).partition(b";")[0].strip().lower()
+    if kind != JSON:
+        raise Refused(Refusal("media-type-unknown", "Content-Type", kind[:80].decode("latin-1")))
+    return decoder.decode(body)
+
+
+class StrictBody(AbstractDTO[Any]):
+    """Reads a body as what the route takes and nothing else: no numbers in quotes, no fields unheard of."""
+
+    _by_id: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
+
+    @classmethod
+    def create_for_field_definition(
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,
+        backend_cls: Any = None,  # noqa: ARG003 the framework's signature
+    ) -> None:
+        """Prepare the decoder of a route."""
+        if field_definition.name == "data":
+            cls._by_id[handler_id] = msgspec.json.Decoder(field_definition.annotation)
+
+    def decode_bytes(self, value: bytes) -> Any:
+        """Decode a body; what does not fit is answered by ``problems.on_body_malformed``."""
+        request = self.asgi_connection
+        return decoded(value, header(request.scope, b"content-type"), self.decoder_of(request.route_handler))
+
+    @classmethod
+    def decoder_of(cls, route: Any) -> msgspec.json.Decoder[Any]:
+        """The decoder of a route's bodies."""
+        return cls._by_id[route.handler_id]
+
+    @classmethod
+    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:  # noqa: ARG003
+        """The type of the body as it stands."""
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Any:  # noqa: ARG003
+        """Nothing is transferred field by field."""
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003
+        """Nothing is transferred field by field."""
+        return False
+
+
 class LightAnswer(Response[T]):
     """A value as JSON, or bytes as they are; None is an answer without a body."""
 
@@ -88,3 +146,49 @@ class _Sending(ASGIResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 the protocol's signature
         await send({"type": "http.response.start", "status": self.status_code, "headers": self._headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+# --- one packet for an answer, whose head and body the server writes one after the other
+
+
+class OneWriteProtocol(HttpToolsProtocol):
+    """The server's side of a connection; what it writes in one turn of the loop is sent together."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Put the gathering of writes before the connection."""
+        super().connection_made(_Gathered(transport))
+
+
+class _Gathered(asyncio.Transport):
+    """A connection that sends what is written to it when the loop comes round."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._written: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._written.append(bytes(data))
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def _send(self) -> None:
+        written, self._written = self._written, []
+        if written and not self._transport.is_closing():
+            self._transport.write(b"".join(written))

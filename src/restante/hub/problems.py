@@ -4,7 +4,7 @@ The status tells who must act: the caller mends the request (400, 413, 415, 422)
 (403), looks elsewhere (404, 405), reads the state and decides anew (409), or only waits (503).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -205,6 +205,15 @@ def _parameter_refusal(raised: HTTPException) -> Refusal:
         field = raised.detail.split("'")[1] if "'" in raised.detail else ""
     return Refusal("field-malformed", "body" if field == "data" else field, str(first.get("message", ""))[:200])
 
+
+ANSWERS: Final[Mapping[type[Exception], Callable[[Request[Any, Any, Any], Any], Response[bytes]]]] = {
+    Refused: on_refused,
+    msgspec.DecodeError: on_body_malformed,
+    RecursionError: on_body_malformed,
+    HTTPException: on_http,
+    Exception: on_fault,
+}
+"""How each kind of exception that leaves a route is answered; the nearest kind it belongs to counts."""
 
 _WORDS: Final[Mapping[int, str]] = {
     400: "A parameter or a field does not suit.",
