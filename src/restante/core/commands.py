@@ -47,14 +47,19 @@ class Command(msgspec.Struct, frozen=True, tag_field="kind"):
     at: Instant
 
 
-class AnnounceParcel(Command, frozen=True, tag="announce-parcel"):
+class ParcelCommand(Command, frozen=True):
+    """Something asked about one parcel; its receipt is kept in the parcel's lane."""
+
+    parcel: ParcelId
+
+
+class AnnounceParcel(ParcelCommand, frozen=True, tag="announce-parcel"):
     """Tell of a parcel. Refusals: ``parcel-exists``, ``room-class-malformed``.
 
     ``destination`` is the point a drop-off goes on to, if it stays in the network. A parcel that a source has told of
     already is announced under the name the source gave it, and then claimed with ``ClaimStray``.
     """
 
-    parcel: ParcelId
     org: OrgId
     code: str
     direction: Direction
@@ -65,59 +70,53 @@ class AnnounceParcel(Command, frozen=True, tag="announce-parcel"):
     destination: PointId | None = None
 
 
-class ClaimStray(Command, frozen=True, tag="claim-stray"):
+class ClaimStray(ParcelCommand, frozen=True, tag="claim-stray"):
     """Take over the stay of a parcel that was put in before it was announced. Refusals: ``stray-unknown``."""
 
-    parcel: ParcelId
     point: PointId
     stay: StayKey
 
 
-class ReserveRoom(Command, frozen=True, tag="reserve-room"):
+class ReserveRoom(ParcelCommand, frozen=True, tag="reserve-room"):
     """Promise room to a parcel at a point.
 
     Refusals: those of ``check_promise``, ``already-promised``, ``already-cancelled``, and by stage.
     """
 
-    parcel: ParcelId
     point: PointId
     window: Window
     firmness: Firmness
     until: Instant
 
 
-class ReleaseRoom(Command, frozen=True, tag="release-room"):
+class ReleaseRoom(ParcelCommand, frozen=True, tag="release-room"):
     """Give room back that is no longer needed. Refusals: ``not-promised``."""
 
-    parcel: ParcelId
     point: PointId
 
 
-class ExpirePromise(Command, frozen=True, tag="expire-promise"):
+class ExpirePromise(ParcelCommand, frozen=True, tag="expire-promise"):
     """End a promise whose time is over. Refusals: ``not-promised``, ``promise-running``, ``source-unheard``."""
 
-    parcel: ParcelId
     point: PointId
 
 
-class CancelParcel(Command, frozen=True, tag="cancel-parcel"):
+class CancelParcel(ParcelCommand, frozen=True, tag="cancel-parcel"):
     """Call a parcel off; names the point of its promise, if it has one.
 
     Refusals: ``parcel-in-custody``, ``already-cancelled``, ``point-not-named``, by stage.
     """
 
-    parcel: ParcelId
     point: PointId | None = None
 
 
-class RedirectParcel(Command, frozen=True, tag="redirect-parcel"):
+class RedirectParcel(ParcelCommand, frozen=True, tag="redirect-parcel"):
     """Send a parcel to another point; ``from_point`` is where it is promised or waits.
 
     Refusals: those of ``check_promise``, ``already-there``, ``already-cancelled``, ``already-recalled``,
     ``point-not-named``, by stage.
     """
 
-    parcel: ParcelId
     to_point: PointId
     window: Window
     until: Instant
@@ -125,72 +124,65 @@ class RedirectParcel(Command, frozen=True, tag="redirect-parcel"):
     firmness: Firmness = Firmness.HARD
 
 
-class ExtendHold(Command, frozen=True, tag="extend-hold"):
+class ExtendHold(ParcelCommand, frozen=True, tag="extend-hold"):
     """Move the end of a hold later.
 
     Refusals: ``hold-not-longer``, ``hold-too-long``, ``hold-lapsed``, ``already-recalled``, by stage.
     """
 
-    parcel: ParcelId
     ends_at: Instant
     longest_hold_hours: int
 
 
-class PauseHold(Command, frozen=True, tag="pause-hold"):
+class PauseHold(ParcelCommand, frozen=True, tag="pause-hold"):
     """Stop the clock of the hold at a point, for a reason: the clock stands until the last reason has gone.
 
     For the reason ``NO_CONTACT`` the room is asked whether it still holds, since the task may come late.
     Refusals: ``hold-paused`` for this reason, ``source-heard``, ``point-not-named``, by stage.
     """
 
-    parcel: ParcelId
     point: PointId
     why: str
 
 
-class ResumeHold(Command, frozen=True, tag="resume-hold"):
+class ResumeHold(ParcelCommand, frozen=True, tag="resume-hold"):
     """Take away one reason for the clock of the hold at a point to stand.
 
     Refusals: ``hold-not-paused`` for this reason, ``source-unheard``, ``point-not-named``, by stage.
     """
 
-    parcel: ParcelId
     point: PointId
     why: str
 
 
-class LapseHold(Command, frozen=True, tag="lapse-hold"):
+class LapseHold(ParcelCommand, frozen=True, tag="lapse-hold"):
     """End a hold whose time is over; names the point where the parcel waits.
 
     Refusals: ``hold-running``, ``hold-paused``, ``source-unheard``, ``point-not-named``, by stage.
     """
 
-    parcel: ParcelId
     point: PointId
 
 
-class RecallParcel(Command, frozen=True, tag="recall-parcel"):
+class RecallParcel(ParcelCommand, frozen=True, tag="recall-parcel"):
     """Have a courier take the parcel out; names the point where it waits. Refusals: ``already-recalled``, by stage."""
 
-    parcel: ParcelId
     point: PointId
     reason: RecallReason
 
 
-class ReleaseParcel(Command, frozen=True, tag="release-parcel"):
+class ReleaseParcel(ParcelCommand, frozen=True, tag="release-parcel"):
     """Let a parcel leave the network. Refusals: ``parcel-in-custody``, ``point-not-named``, by stage."""
 
-    parcel: ParcelId
     point: PointId | None = None
 
 
-class RecordNotice(Command, frozen=True, tag="record-notice"):
+class RecordNotice(ParcelCommand, frozen=True, tag="record-notice"):
     """Say what became of a notice; the first ``ready`` that a channel takes starts the hold.
 
     Names the stay it tells of and the point of that stay. Refusals: ``point-not-named``.
     """
 
-    parcel: ParcelId
     notice: NoticeKind
     channel: str
     bounced: bool
@@ -199,10 +191,9 @@ class RecordNotice(Command, frozen=True, tag="record-notice"):
     last_channel: bool = True
 
 
-class SettleCase(Command, frozen=True, tag="settle-case"):
+class SettleCase(ParcelCommand, frozen=True, tag="settle-case"):
     """Close a case about a parcel. Refusals: ``case-unknown``."""
 
-    parcel: ParcelId
     case: CaseId
     how: str
 
@@ -300,7 +291,7 @@ class StartEpoch(Command, frozen=True, tag="start-epoch"):
     epoch: int
 
 
-ParcelCommand = (
+AnyParcelCommand = (
     AnnounceParcel
     | ClaimStray
     | ReserveRoom
@@ -319,7 +310,7 @@ ParcelCommand = (
 )
 SourceCommand = AdoptFact | NoteContact | ReportFork | StartEpoch | SettlePointCase | OpenPointCase
 PointCommand = ProvisionPoint | ChangePoint | InstallSource | AddModule
-AnyCommand = ParcelCommand | PointCommand | SourceCommand
+AnyCommand = AnyParcelCommand | PointCommand | SourceCommand
 
 
 def keys_of(command: AnyCommand) -> Keys:
@@ -372,12 +363,6 @@ def keys_of(command: AnyCommand) -> Keys:
 
 def home_lane(command: AnyCommand) -> Lane:
     """The lane that keeps the command's receipt: its parcel's, else its point's."""
-    match command:
-        case ProvisionPoint():
-            return lane_of(command.definition.id)
-        case ChangePoint() | InstallSource() | AddModule():
-            return lane_of(command.point)
-        case AdoptFact() | NoteContact() | ReportFork() | StartEpoch() | SettlePointCase() | OpenPointCase():
-            return lane_of(command.point)
-        case _:
-            return lane_of(command.parcel)
+    if isinstance(command, ParcelCommand):
+        return lane_of(command.parcel)
+    return lane_of(command.definition.id if isinstance(command, ProvisionPoint) else command.point)

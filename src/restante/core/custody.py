@@ -22,7 +22,7 @@ from restante.core.world import World, case_key
 Decision = list[ev.AnyEvent] | Refusal
 
 
-def decide_parcel(command: cmd.ParcelCommand, world: World) -> Decision:
+def decide_parcel(command: cmd.AnyParcelCommand, world: World) -> Decision:
     """Decide one command about a parcel."""
     parcel = world.parcels[command.parcel]
     if isinstance(command, cmd.AnnounceParcel):

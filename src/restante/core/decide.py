@@ -1,5 +1,7 @@
 """The one way from a command to its events: decide, then fold the events back into the rows."""
 
+from typing import assert_never
+
 from restante.core import commands as cmd
 from restante.core.adoption import adopt, advance
 from restante.core.custody import Decision, decide_parcel
@@ -9,6 +11,8 @@ from restante.core.world import World, apply
 
 def decide(command: cmd.AnyCommand, world: World) -> Decision:
     """What follows from a command, given the rows it names: events, or the refusal that names the rule."""
+    if isinstance(command, cmd.ParcelCommand):
+        return decide_parcel(command, world)
     match command:
         case cmd.AdoptFact():
             return adopt(command, world)
@@ -17,7 +21,7 @@ def decide(command: cmd.AnyCommand, world: World) -> Decision:
         case cmd.ProvisionPoint() | cmd.ChangePoint() | cmd.InstallSource() | cmd.AddModule():
             return decide_point(command, world)
         case _:
-            return decide_parcel(command, world)
+            assert_never(command)
 
 
 def execute(command: cmd.AnyCommand, world: World) -> Decision:

@@ -24,12 +24,12 @@ import msgspec
 from restante.core import events as ev
 from restante.core.commands import AdoptFact, AnyCommand, Keys, home_lane, keys_of
 from restante.core.decide import execute
-from restante.core.ids import Lane, lane_of
+from restante.core.ids import Lane, ParcelId, lane_of
 from restante.core.parcel import Parcel
 from restante.core.reactions import react
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
-from restante.core.timers import timers_of
+from restante.core.timers import TimerKind, timers_of
 from restante.core.world import World
 from restante.store.derived import open_promises, open_stays
 from restante.store.ledger import (
@@ -158,13 +158,14 @@ class Draft:
     def _note_parcel(self, before: Parcel | None, after: Parcel) -> None:
         """Write a parcel, and what follows from it where that changed between the batch's beginning and its end."""
         self.changes.parcels[after.id] = after
-        due = {(after.id, kind): at for kind, at in timers_of(after).items()}
-        was_due = {(after.id, kind): at for kind, at in timers_of(before).items()}
-        _note(self.changes.timers, was_due, due)
-        if before is None or before.promise is not after.promise:
+        was_promised, was_in = (before.promise, before.stays) if before else (None, ())
+        promise_changed, stays_changed = after.promise is not was_promised, after.stays is not was_in
+        if promise_changed:
             _note(self.changes.promises, open_promises(before), open_promises(after))
-        if before is None or before.stays is not after.stays:
+        if stays_changed:
             _note(self.changes.stays, open_stays(before), open_stays(after))
+        if promise_changed or stays_changed:
+            _note(self.changes.timers, _timers(before), _timers(after))
 
     def _write_receipt(self, command: AnyCommand, fingerprint: bytes, outcome: Outcome) -> None:
         kept = Refused(outcome) if isinstance(outcome, Refusal) else outcome
@@ -174,8 +175,12 @@ class Draft:
 
 
 def _note(changes: dict[K, V | None], before: Mapping[K, V], after: Mapping[K, V]) -> None:
-    changes.update({key: row for key, row in after.items() if before.get(key) != row})
-    changes.update({key: None for key in before if key not in after})
+    changes.update((key, row) for key, row in after.items() if before.get(key) != row)
+    changes.update((key, None) for key in before if key not in after)
+
+
+def _timers(parcel: Parcel | None) -> dict[tuple[ParcelId, TimerKind], Instant]:
+    return {(parcel.id, kind): due for kind, due in timers_of(parcel).items()} if parcel else {}
 
 
 def _fingerprint(command: AnyCommand) -> bytes:

@@ -45,7 +45,7 @@ NONE: Final = "00000000-0000-0000-0000-000000000000"
 ELSEWHERE: Final = frozenset({"no-room", "never-fits", "point-gone", "point-closed"})
 
 FindRoom = Callable[[PointId, RoomClass, Window], Awaitable[list[NearPoint]]]
-Make = Callable[[Parcel, PointId | None, str], cmd.ParcelCommand | Refusal]
+Make = Callable[[Parcel, PointId | None, str], cmd.AnyParcelCommand | Refusal]
 """A command for a parcel, the point it is promised or lies at, and the command's number among tries."""
 
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.hub.journeys").items()}
@@ -204,7 +204,7 @@ class Journeys:
         """Have room promised. Refused as ``ReserveRoom`` is, with the nearest points that have room."""
         window = self._window(wanted.window, attempt.at)
 
-        def make(one: Parcel, _: PointId | None, number: str) -> cmd.ParcelCommand | Refusal:
+        def make(one: Parcel, _: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             return cmd.ReserveRoom(
                 id=attempt.command_id(f"reserve{number}"),
                 actor=caller.actor,
@@ -222,7 +222,7 @@ class Journeys:
         """Send the parcel to another point. Refused as ``RedirectParcel`` is, with the nearest that have room."""
         window = self._window(wanted.window, attempt.at)
 
-        def make(one: Parcel, point: PointId | None, number: str) -> cmd.ParcelCommand | Refusal:
+        def make(one: Parcel, point: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             return cmd.RedirectParcel(
                 id=attempt.command_id(f"redirect{number}"),
                 actor=caller.actor,
@@ -240,7 +240,7 @@ class Journeys:
     async def give_room_back(self, parcel: str, caller: Principal, *, attempt: Attempt) -> Done:
         """Give promised room back. Refused with ``not-promised``."""
 
-        def make(one: Parcel, point: PointId | None, number: str) -> cmd.ParcelCommand | Refusal:
+        def make(one: Parcel, point: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             if point is None:
                 return Refusal("not-promised", "parcel", one.id)
             return cmd.ReleaseRoom(attempt.command_id(f"room{number}"), caller.actor, attempt.at, one.id, point)
@@ -250,7 +250,7 @@ class Journeys:
     async def cancel(self, parcel: str, caller: Principal, *, attempt: Attempt) -> Done:
         """Call a parcel off. Refused as ``CancelParcel`` is."""
 
-        def make(one: Parcel, point: PointId | None, number: str) -> cmd.ParcelCommand | Refusal:
+        def make(one: Parcel, point: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             named = point if one.promise or attempt.note else None
             return cmd.CancelParcel(attempt.command_id(f"cancel{number}"), caller.actor, attempt.at, one.id, named)
 
@@ -259,7 +259,7 @@ class Journeys:
     async def release(self, parcel: str, caller: Principal, *, attempt: Attempt) -> Done:
         """Let a parcel leave the network. Refused as ``ReleaseParcel`` is."""
 
-        def make(one: Parcel, point: PointId | None, number: str) -> cmd.ParcelCommand | Refusal:
+        def make(one: Parcel, point: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             return cmd.ReleaseParcel(attempt.command_id(f"release{number}"), caller.actor, attempt.at, one.id, point)
 
         return await self._steer(parcel, caller, attempt=attempt, make=make)
@@ -267,7 +267,7 @@ class Journeys:
     async def recall(self, parcel: str, reason: RecallReason, caller: Principal, *, attempt: Attempt) -> Done:
         """Have a courier take the parcel out. Refused as ``RecallParcel`` is."""
 
-        def make(one: Parcel, _: PointId | None, number: str) -> cmd.ParcelCommand | Refusal:
+        def make(one: Parcel, _: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             stay = current_stay(one)
             if stay is None:
                 return Refusal("parcel-not-waiting", "parcel", one.id)
