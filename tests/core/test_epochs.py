@@ -110,6 +110,17 @@ def test_a_head_stored_before_it_had_a_past_is_read() -> None:
     assert msgspec.json.decode(msgspec.json.encode(again), type=SourceHead) == again
 
 
+def test_a_head_knows_which_manifest_is_in_force() -> None:
+    """Given manifests in force, when a new controller begins, then what the old one said counts no more."""
+    city, _ = a_new_controller()
+    city.does(entry(city, (2, 2), fact.ManifestApplied(3, 17)))
+    assert head(city).in_force == (3, 17)
+    city.does(entry(city, (1, 2), fact.ManifestApplied(3, 18)))
+    assert head(city).in_force == (3, 17), "the end of an old log"
+    city.does(cmd.StartEpoch(**city.by(), point=A, source=BANK_A, epoch=3))
+    assert head(city).in_force == (0, 0)
+
+
 doors = st.sampled_from(sorted(CLASSES))
 ends_by = st.sampled_from((By.RECIPIENT, By.COURIER))
 

@@ -201,6 +201,11 @@ def test_what_follows_from_intentions() -> None:
     assert react(moved, parcel) == [SendNotice(PARCEL, ev.NoticeKind.MOVED, B)]
     assert react(ended, parcel) == [RefreshManifest(A)]
     assert react(reserved, parcel) == [IssueCode(PARCEL, B)]
+    city = City()
+    city.announces(direction=Direction.DROP_OFF)
+    [reserved] = city.does(city.reserve())
+    told = SendNotice(PARCEL, ev.NoticeKind.DROP_OFF_CODE, A)
+    assert react(reserved, city.parcel()) == [IssueCode(PARCEL, A), told]
     city = in_stage("Held")
     [recalled] = city.does(COMMANDS["recall"](city))
     assert react(recalled, city.parcel()) == [RefreshManifest(A)]

@@ -21,7 +21,7 @@ from restante.core.refusals import Refusal
 from restante.core.reservation import Room
 from restante.core.stay import By, Stay
 from restante.core.surprises import changed_surprises, deposited, opened_case, words
-from restante.core.world import Reached, SourceHead, World, case_key
+from restante.core.world import Reached, SourceHead, World, case_key, replace
 
 MAX_POINT_CASES: Final = 64
 """How many cases may be open about one point; a source that causes more is broken or forged: its journal tells."""
@@ -66,7 +66,10 @@ def advance(command: cmd.AdoptFact, world: World) -> bool:
     assert head is not None
     if head.holds(command.epoch, command.seq):
         return False
-    world.sources[command.source] = head.moved(command.epoch, Reached(command.seq, command.hash))
+    moved = head.moved(command.epoch, Reached(command.seq, command.hash))
+    if isinstance(command.fact, fact.ManifestApplied) and command.epoch == head.epoch:
+        moved = replace(moved, in_force=(command.fact.hub_epoch, command.fact.generation))
+    world.sources[command.source] = moved
     return True
 
 

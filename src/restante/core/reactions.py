@@ -13,7 +13,10 @@ class Task(msgspec.Struct, frozen=True, tag_field="task", omit_defaults=True):
 
 
 class IssueCode(Task, frozen=True, tag="issue-code"):
-    """Make the code that opens a door at this point: for a delivery's recipient or a drop-off's sender."""
+    """Make the code that opens a door at this point: for a delivery's recipient or a drop-off's sender.
+
+    It is told when it is of use: a delivery's once the parcel lies there, a drop-off's once its point knows it.
+    """
 
     parcel: ParcelId
     point: PointId
@@ -91,7 +94,10 @@ def react(event: ev.AnyEvent, parcel: Parcel | None) -> list[AnyTask]:
 def _react_to_parcel(event: ev.AnyParcelEvent, parcel: Parcel) -> list[AnyTask]:
     match event:
         case ev.RoomReserved(promise=promise):
-            return [IssueCode(parcel.id, promise.point)]
+            issue = IssueCode(parcel.id, promise.point)
+            if leg_of(parcel) is Direction.DELIVERY:
+                return [issue]
+            return [issue, SendNotice(parcel.id, ev.NoticeKind.DROP_OFF_CODE, promise.point)]
         case ev.PromiseEnded(promise=promise, why=why) if why is not ev.PromiseEnd.KEPT:
             return [RefreshManifest(promise.point)]
         case ev.ParcelDeposited():

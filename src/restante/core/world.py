@@ -41,6 +41,7 @@ class SourceHead(msgspec.Struct, frozen=True):
     """How far a source's journal has been adopted, and whether it can be trusted to go on.
 
     ``past`` tells the same of earlier epochs: what a source wrote in them may be heard of long after they ended.
+    ``in_force`` is the hub epoch and generation of the manifest that the journal last said was in force there.
     """
 
     source: SourceId
@@ -51,6 +52,7 @@ class SourceHead(msgspec.Struct, frozen=True):
     forked_at: int | None = None
     version: int = 0
     past: dict[int, Reached] = {}
+    in_force: tuple[int, int] = (0, 0)
 
     def reached(self, epoch: int) -> Reached | None:
         """How far the log of this epoch has been adopted; None when it was never begun."""
@@ -245,7 +247,8 @@ def _apply_to_point(world: World, event: ev.AnyPointEvent, at: Instant) -> None:
         case ev.EpochStarted(source=source, epoch=epoch):
             head = _source(world, source)
             past = {**head.past, head.epoch: Reached(head.seq, head.hash)}
-            world.sources[source] = replace(head, epoch=epoch, seq=0, hash="", forked_at=None, past=past)
+            begun = replace(head, epoch=epoch, seq=0, hash="", forked_at=None, past=past, in_force=(0, 0))
+            world.sources[source] = begun
         case ev.StrayDeposited(stay=stay):
             stray = Stray(event.parcel_named, event.door, event.room_class, event.by, event.shared)
             world.rooms[event.point] = with_stray(_room(world, event.point), stay, stray)

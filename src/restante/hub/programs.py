@@ -30,6 +30,7 @@ from restante.hub.fleet.keys import FleetKeys, open_keys
 from restante.hub.fleet.listener import Clock, Site, listening
 from restante.hub.fleet.records import Records, open_records
 from restante.hub.fleet.service import Fleet
+from restante.hub.fleet.shelf import PostgresShelf
 from restante.hub.fleet.tls import listener_context
 from restante.hub.notices.address import check_address
 from restante.hub.notices.mail import Letterhead
@@ -43,6 +44,7 @@ from restante.hub.worker.steps import Steps
 from restante.store.attempts import open_attempts
 from restante.store.postgres import PostgresLedger, open_ledger
 from restante.store.sealed_vault import open_vault
+from restante.store.tables import open_tables
 from restante.store.vault import Vault
 
 MAIL_FOLDER: Final = "mail"
@@ -143,6 +145,7 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
         mail = await _mail_server(spine, stack)
         post = await stack.enter_async_context(Post(mail, clock=spine.now))
         attempts = await stack.enter_async_context(open_attempts(spine.dsn))
+        tables = await stack.enter_async_context(open_tables(spine.dsn, name="restante worker", size=1, read_only=True))
         threads = stack.enter_context(ThreadPoolExecutor(_CODE_THREADS))
         codes = Codes(
             spine.ledger,
@@ -159,6 +162,7 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
             channel=post,
             attempts=attempts,
             refresh=spine.ledger.tell,
+            is_known=PostgresShelf(tables, spine.ledger, settings).is_known,
             now=spine.now,
             chance=random.random,
         )
@@ -168,6 +172,7 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
             languages=settings.languages,
             promise_hours=settings.promise_hours,
             person_days=settings.person_days,
+            pace=settings.pace,
         )
         rhythm = Rhythm(pace=settings.pace)
         worker = Worker(Steps(ports, manners), spine.ledger, now=spine.now, points=spine.ledger.points, rhythm=rhythm)

@@ -148,6 +148,7 @@ class HubSide:
             self.channel,
             stores.attempts,
             self._refresh,
+            stores.shelf.is_known,
             lambda: self.clock.now,
             self._chance.random,
         )

@@ -71,6 +71,29 @@ async def test_both_shelves_issue_the_same(postgres: PostgresLedger, records: Re
 
 
 @pytest.mark.postgres
+async def test_both_shelves_tell_which_codes_a_source_knows(postgres: PostgresLedger, records: Records) -> None:
+    """Given a journal that names a manifest, when asked for codes, then those in it are known, and no others."""
+    rows = RowLedger()
+    await rows.ensure_lanes(LANES)
+    shelves: list[tuple[Ledger, Shelf]] = [
+        (postgres, PostgresShelf(records.tables, postgres, SETTINGS)),
+        (rows, MemoryShelf(rows, SETTINGS)),
+    ]
+    for ledger, shelf in shelves:
+        await ran(ledger, provisioning())
+        for number in (1, 2):
+            await changed(ledger, number)
+            await renewed(shelf, ledger)
+        view = await ledger.view(POINT)
+        assert view is not None
+        for in_force, known in {
+            (0, 0): [], (1, 1): [1], (1, 2): [1, 2], (2, 2): [], (1, 99): [], (1, 2**63): [], (-1, 2): [],
+        }.items():  # fmt: skip
+            head = msgspec.structs.replace(view.head, in_force=in_force)
+            assert [n for n in (1, 2, 3) if await shelf.is_known(head, f"verifier-{n}")] == known, in_force
+
+
+@pytest.mark.postgres
 async def test_two_processes_never_issue_one_generation_twice(
     postgres: PostgresLedger, records: Records, database: str
 ) -> None:

@@ -211,9 +211,11 @@ async def test_a_deposit_at_another_point_is_told_with_a_code_that_works_there(t
 
 
 async def test_a_sender_gets_the_code_for_a_drop_off_and_its_way_on_is_promised(town: Town) -> None:
-    """Given a drop-off with a destination, then the sender gets a code at once, and the pick-up promises room."""
+    """Given a drop-off with a destination, then the sender gets a code, and the pick-up promises room."""
     here, there = await town.open_point(), await town.open_point(lane=1, kind=SourceKind.COUNTER)
     parcel = await town.announce(here, direction=Direction.DROP_OFF, destination=there)
+    await town.drain()
+    town.now += timedelta(seconds=1)
     await town.drain()
     assert len(town.codes()) == 1
     assert town.codes()[0] is not None
@@ -225,6 +227,31 @@ async def test_a_sender_gets_the_code_for_a_drop_off_and_its_way_on_is_promised(
     assert isinstance(onward, Promised)
     assert onward.promise.point == there
     assert len(town.codes()) == 1, "the way on is a delivery: its code comes with the deposit"
+
+
+async def test_a_sender_is_told_a_code_once_its_point_knows_it(town: Town) -> None:
+    """Given a drop-off, while its point does not know the code no mail goes out; as soon as it does, one goes."""
+    town.knows_codes = False
+    await town.announce(await town.open_point(), direction=Direction.DROP_OFF)
+    for _ in range(30):
+        await town.drain()
+        town.now += timedelta(seconds=1)
+    assert town.codes() == []
+    town.knows_codes = True
+    town.now += timedelta(seconds=30)
+    await town.drain()
+    assert len(town.codes()) == 1
+
+
+async def test_a_sender_waits_a_minute_at_most(town: Town) -> None:
+    """Given a drop-off at a point that is cut off, when a minute has passed, then the sender has the code anyway."""
+    town.knows_codes = False
+    await town.announce(await town.open_point(), direction=Direction.DROP_OFF)
+    for _ in range(61):
+        assert town.codes() == []
+        await town.drain()
+        town.now += timedelta(seconds=1)
+    assert len(town.codes()) == 1
 
 
 async def test_an_extended_hold_is_told(town: Town) -> None:

@@ -22,6 +22,7 @@ from restante.core.refusals import Fault
 from restante.core.reservation import Firmness, Window
 from restante.core.stay import By, Evidence
 from restante.core.time import Calendar, ElapsedHours, HoldRule, Instant
+from restante.core.world import SourceHead
 from restante.hub.engine import Accepted, Engine, Outcome
 from restante.hub.notices.address import Address
 from restante.hub.notices.channel import Channel
@@ -70,6 +71,7 @@ class Town:
         self.threads = ThreadPoolExecutor(2)
         self.aside: Aside = in_threads(self.threads)
         self.patience = Patience()
+        self.knows_codes = True
         self._numbers: Iterator[int] = count(1)
         self._heads: dict[PointId, tuple[SourceId, int, str, int]] = {}
 
@@ -78,7 +80,7 @@ class Town:
         codes = Codes(self.ledger, self.vault, source_key=source_key, cost=CHEAP, aside=self.aside)
         ports = Ports(
             self.ledger, self.engine, self.vault, codes, self.channel, self.attempts,
-            refresh=self._refresh, now=lambda: self.now, chance=lambda: 0.5,
+            refresh=self._refresh, is_known=self._is_known, now=lambda: self.now, chance=lambda: 0.5,
         )  # fmt: skip
         return Steps(ports, Manners(HEAD, patience=self.patience))
 
@@ -232,6 +234,10 @@ class Town:
 
     async def _refresh(self, point: PointId) -> None:
         self.refreshed.append(point)
+
+    async def _is_known(self, head: SourceHead, verifier: str) -> bool:
+        assert verifier, "only a code that was made can be known"
+        return head.source in {source for source, *_ in self._heads.values()} and self.knows_codes
 
     async def _points(self) -> list[PointId]:
         return self.points

@@ -21,6 +21,12 @@ SELECT 1 FROM fleet_source WHERE lane = %(lane)s AND source = %(source)s::uuid F
 SELECT document FROM manifest WHERE lane = %(lane)s AND source = %(source)s::uuid
 ORDER BY generation DESC LIMIT %(limit)s;
 
+-- name: verifier_issued
+-- Whether a manifest as it was issued, if it is kept still, names a verifier.
+SELECT 1 FROM manifest
+WHERE lane = %(lane)s AND source = %(source)s::uuid AND generation = %(generation)s AND hub_epoch = %(hub_epoch)s
+    AND position(%(verifier)s::bytea IN document) > 0;
+
 -- name: put_manifest
 -- A manifest as it was issued.
 INSERT INTO manifest (lane, source, generation, hub_epoch, point, digest, document)

@@ -15,7 +15,8 @@ import msgspec
 
 from restante.core.ids import SourceId, lane_of
 from restante.core.time import Instant, millis
-from restante.hub.fleet.manifests import KEPT, Held, manifest_for, next_manifest
+from restante.core.world import SourceHead
+from restante.hub.fleet.manifests import KEPT, MAX_GENERATION, Held, manifest_for, next_manifest
 from restante.hub.settings import Settings
 from restante.store import statements
 from restante.store.ledger import Ledger, PointView
@@ -36,6 +37,12 @@ class Shelf(Protocol):
 
     async def renew(self, view: PointView, held: Held, now: Instant) -> Kept:
         """The manifests of the point's source, newest first, after issuing one if it is due. Fault: ``StoreDown``."""
+
+    async def is_known(self, head: SourceHead, verifier: str) -> bool:
+        """Whether a source knows a code: the manifest that its journal says is in force there names the verifier.
+
+        False also when that manifest is too old to be kept. Fault: ``StoreDown``.
+        """
 
 
 class PostgresShelf:
@@ -66,6 +73,14 @@ class PostgresShelf:
             return kept
         async with self._tables.transaction() as run:
             return await self._issue(run, view, held, now=now)
+
+    async def is_known(self, head: SourceHead, verifier: str) -> bool:
+        """See ``Shelf``; what a journal says is any number."""
+        hub_epoch, generation = head.in_force
+        if not (0 < hub_epoch < MAX_GENERATION and 0 < generation < MAX_GENERATION):
+            return False
+        issued = {"lane": lane_of(head.source), "source": head.source, "hub_epoch": hub_epoch, "generation": generation}
+        return bool(await self._tables.rows(_SQL["verifier_issued"], {**issued, "verifier": verifier.encode()}))
 
     async def _issue(self, run: Run, view: PointView, held: Held, *, now: Instant) -> Kept:
         source = view.head.source
@@ -116,6 +131,12 @@ class MemoryShelf:
             issued = next_manifest(draft, kept, held)
             self._kept[source] = (issued, *kept)[:KEPT] if issued else kept
             return self._kept[source]
+
+    async def is_known(self, head: SourceHead, verifier: str) -> bool:
+        """See ``Shelf``."""
+        kept = self._kept.get(head.source, ())
+        named = (one.grants.values() for one in kept if (one.hub_epoch, one.generation) == head.in_force)
+        return any(grant.verifier == verifier for grants in named for grant in grants)
 
 
 async def _kept(run: Run, source: SourceId) -> Kept:

@@ -12,6 +12,7 @@ from restante.core.access import KdfCost
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.hub.engine import Engine
+from restante.hub.fleet.shelf import PostgresShelf
 from restante.hub.notices.address import Address, check_address
 from restante.hub.notices.mail import Letterhead
 from restante.hub.notices.smtp import Post, SmtpSettings
@@ -23,6 +24,7 @@ from restante.hub.worker.steps import Steps
 from restante.store.attempts import open_attempts
 from restante.store.ledger import Ledger
 from restante.store.points import open_points
+from restante.store.tables import open_tables
 from restante.store.vault import Vault
 
 CODE_THREADS: Final = 2
@@ -62,6 +64,7 @@ async def open_worker(site: Site) -> AsyncIterator[Worker]:
         async with (
             open_attempts(site.dsn) as attempts,
             open_points(site.dsn) as points,
+            open_tables(site.dsn, name="restante worker", size=1, read_only=True) as tables,
             Post(_smtp(site, sender), clock=site.now) as post,
         ):
             codes = Codes(
@@ -79,6 +82,7 @@ async def open_worker(site: Site) -> AsyncIterator[Worker]:
                 post,
                 attempts,
                 refresh=site.refresh or points.signal,
+                is_known=PostgresShelf(tables, site.ledger, site.settings).is_known,
                 now=site.now,
                 chance=random.random,
             )
@@ -103,6 +107,7 @@ def _manners(settings: Settings, sender: Address) -> Manners:
         languages=settings.languages,
         promise_hours=settings.promise_hours,
         person_days=settings.person_days,
+        pace=settings.pace,
     )
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from restante.core import events as ev
 from restante.core.ids import ParcelId, PointId
-from restante.core.parcel import Direction, Parcel, current_stay, leg_of
+from restante.core.parcel import Parcel, current_stay
 from restante.core.reactions import (
     AnyTask,
     GiveBackRoom,
@@ -104,9 +104,10 @@ class Steps:
         task: AnyTask = row.task
         match task:
             case IssueCode(parcel, point):
-                return await self._issue(row, parcel, point)
-            case SendNotice(parcel, kind, point, stay):
-                return await self._tell(Message(errand_of(row), parcel, kind, stay, point), await self._event_of(row))
+                await self._issue(parcel, point)
+                return None
+            case SendNotice():
+                return await self._notice(row, task)
             case OrderRecall() | GiveBackRoom() | ReserveOnward():
                 return await self._order(row, task)
             case StopClocks() | StartClocks():
@@ -147,15 +148,32 @@ class Steps:
         is_busy = any(isinstance(one, Refusal) and one.code in _NOT_NOW for one in outcomes)
         return self._retry_at(row) if is_busy else None
 
-    async def _issue(self, row: TaskRow, key: ParcelId, point: PointId) -> Instant | None:
-        """Make the code of a promise that still stands; the sender of a drop-off is told theirs at once."""
+    async def _issue(self, key: ParcelId, point: PointId) -> None:
+        """Make the code of a promise that still stands."""
         parcel, view = await self._parcel(key), await self._ports.ledger.view(point)
-        if parcel is None or view is None or parcel.promise is None or parcel.promise.point != point:
+        if parcel is not None and view is not None and parcel.promise is not None and parcel.promise.point == point:
+            await self._code(parcel, view)
+
+    async def _notice(self, row: TaskRow, task: SendNotice) -> Instant | None:
+        if task.notice is ev.NoticeKind.DROP_OFF_CODE and task.point is not None:
+            later = await self._until_known(row, task.parcel, task.point)
+            if later is not None:
+                return later
+        message = Message(errand_of(row), task.parcel, task.notice, task.stay, task.point)
+        return await self._tell(message, await self._event_of(row))
+
+    async def _until_known(self, row: TaskRow, parcel: ParcelId, point: PointId) -> Instant | None:
+        """When to look again whether the source knows the code of a parcel; None when it does, or had time enough.
+
+        A code that is typed before its source knows it counts as a guess, and enough of these close code entry.
+        """
+        view, manners = await self._ports.ledger.view(point), self._manners
+        if view is None or row.attempts >= len(manners.unknown_seconds):
             return None
-        await self._code(parcel, view)
-        if leg_of(parcel) is Direction.DELIVERY:
+        found = next((one for one in view.credentials if one.subject == parcel), None)
+        if found is not None and await self._ports.is_known(view.head, found.verifier):
             return None
-        return await self._tell(Message(errand_of(row), key, ev.NoticeKind.DROP_OFF_CODE, None, point), None)
+        return self._ports.now() + timedelta(seconds=manners.unknown_seconds[row.attempts] * manners.pace)
 
     async def _code(self, parcel: Parcel, view: PointView) -> str:
         issued = await self._ports.codes.issue(parcel, view)
