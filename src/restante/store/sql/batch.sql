@@ -29,8 +29,9 @@ FROM unnest(%(lanes)s::int[], %(commands)s::text[]) AS k (lane, command) JOIN re
 -- name: add_parcels
 -- Parcels announced in this batch.
 INSERT INTO parcel (lane, id, org, code, version, body)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(ids)s::uuid[], %(orgs)s::text[], %(codes)s::text[], %(versions)s::int[], %(bodies)s::bytea[]);
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(orgs)s::text[]), unnest(%(codes)s::text[]),
+    unnest(%(versions)s::int[]), unnest(%(bodies)s::bytea[]);
 
 -- name: change_parcels
 -- Parcels as they are after this batch.
@@ -46,7 +47,7 @@ SELECT 1 / (count(*) = %(count)s)::int FROM changed;
 -- name: add_rooms
 -- Rooms of points provisioned in this batch.
 INSERT INTO room (lane, point, version, body)
-SELECT * FROM unnest(%(lanes)s::int[], %(ids)s::uuid[], %(versions)s::int[], %(bodies)s::bytea[]);
+SELECT unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(versions)s::int[]), unnest(%(bodies)s::bytea[]);
 
 -- name: change_rooms
 -- Rooms as they are after this batch.
@@ -62,7 +63,7 @@ SELECT 1 / (count(*) = %(count)s)::int FROM changed;
 -- name: add_points
 -- Points provisioned in this batch.
 INSERT INTO point (lane, id, version, body)
-SELECT * FROM unnest(%(lanes)s::int[], %(ids)s::uuid[], %(versions)s::int[], %(bodies)s::bytea[]);
+SELECT unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(versions)s::int[]), unnest(%(bodies)s::bytea[]);
 
 -- name: change_points
 -- Points as they are after this batch.
@@ -78,8 +79,9 @@ SELECT 1 / (count(*) = %(count)s)::int FROM changed;
 -- name: add_sources
 -- Sources installed in this batch.
 INSERT INTO source (lane, id, point, version, body)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(ids)s::uuid[], %(points)s::uuid[], %(versions)s::int[], %(bodies)s::bytea[]);
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(points)s::uuid[]), unnest(%(versions)s::int[]),
+    unnest(%(bodies)s::bytea[]);
 
 -- name: change_sources
 -- Heads of sources as they are after this batch.
@@ -95,10 +97,11 @@ SELECT 1 / (count(*) = %(count)s)::int FROM changed;
 -- name: add_events
 -- The events of this batch, in their lanes' next positions.
 INSERT INTO event (lane, seq, recorded_at, at, subject, version, org, schema, actor, command, body)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(seqs)s::bigint[], %(recorded)s::timestamptz[], %(ats)s::timestamptz[], %(subjects)s::uuid[],
-    %(versions)s::int[], %(orgs)s::text[], %(schemas)s::int[], %(actors)s::text[], %(commands)s::text[],
-    %(bodies)s::bytea[]);
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(seqs)s::bigint[]), unnest(%(recorded)s::timestamptz[]),
+    unnest(%(ats)s::timestamptz[]), unnest(%(subjects)s::uuid[]), unnest(%(versions)s::int[]),
+    unnest(%(orgs)s::text[]), unnest(%(schemas)s::int[]), unnest(%(actors)s::text[]), unnest(%(commands)s::text[]),
+    unnest(%(bodies)s::bytea[]);
 
 -- name: move_heads
 -- Lane heads after this batch.
@@ -112,8 +115,9 @@ SELECT 1 / (count(*) = %(count)s)::int FROM changed;
 -- name: put_promises
 -- Promises that began or changed.
 INSERT INTO promise (lane, point, parcel, org, body)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(points)s::uuid[], %(parcels)s::uuid[], %(orgs)s::text[], %(bodies)s::bytea[])
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(points)s::uuid[]), unnest(%(parcels)s::uuid[]), unnest(%(orgs)s::text[]),
+    unnest(%(bodies)s::bytea[])
 ON CONFLICT (lane, point, parcel) DO UPDATE SET body = excluded.body;
 
 -- name: end_promises
@@ -125,9 +129,9 @@ WHERE p.lane = k.lane AND p.point = k.point AND p.parcel = k.parcel;
 -- name: put_stays
 -- Stays that began or changed.
 INSERT INTO stay (lane, source, epoch, seq, parcel, org, body)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(sources)s::uuid[], %(epochs)s::int[], %(seqs)s::bigint[], %(parcels)s::uuid[], %(orgs)s::text[],
-    %(bodies)s::bytea[])
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(sources)s::uuid[]), unnest(%(epochs)s::int[]), unnest(%(seqs)s::bigint[]),
+    unnest(%(parcels)s::uuid[]), unnest(%(orgs)s::text[]), unnest(%(bodies)s::bytea[])
 ON CONFLICT (lane, source, epoch, seq) DO UPDATE SET body = excluded.body;
 
 -- name: end_stays
@@ -139,8 +143,9 @@ WHERE s.lane = k.lane AND s.source = k.source AND s.epoch = k.epoch AND s.seq = 
 -- name: set_timers
 -- Timers that were set or moved; whoever had leased one has nothing to do any more.
 INSERT INTO timer (lane, parcel, kind, org, due)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(parcels)s::uuid[], %(kinds)s::text[], %(orgs)s::text[], %(dues)s::timestamptz[])
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(parcels)s::uuid[]), unnest(%(kinds)s::text[]), unnest(%(orgs)s::text[]),
+    unnest(%(dues)s::timestamptz[])
 ON CONFLICT (lane, parcel, kind) DO UPDATE SET due = excluded.due, leased_until = '-infinity';
 
 -- name: clear_timers
@@ -152,22 +157,23 @@ WHERE t.lane = k.lane AND t.parcel = k.parcel AND t.kind = k.kind;
 -- name: add_tasks
 -- Tasks that follow from the events of this batch.
 INSERT INTO task (lane, seq, ordinal, org, attempts, body)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(seqs)s::bigint[], %(ordinals)s::int[], %(orgs)s::text[], %(attempts)s::int[],
-    %(bodies)s::bytea[]);
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(seqs)s::bigint[]), unnest(%(ordinals)s::int[]), unnest(%(orgs)s::text[]),
+    unnest(%(attempts)s::int[]), unnest(%(bodies)s::bytea[]);
 
 -- name: add_receipts
 -- Receipts of the commands of this batch.
 INSERT INTO receipt (lane, command, fingerprint, outcome, at)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(commands)s::text[], %(fingerprints)s::bytea[], %(outcomes)s::bytea[], %(ats)s::timestamptz[]);
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(commands)s::text[]), unnest(%(fingerprints)s::bytea[]),
+    unnest(%(outcomes)s::bytea[]), unnest(%(ats)s::timestamptz[]);
 
 -- name: add_entries
 -- Journal entries adopted in this batch.
 INSERT INTO journal (lane, source, epoch, seq, hash, entry)
-SELECT * FROM unnest(
-    %(lanes)s::int[], %(sources)s::uuid[], %(epochs)s::int[], %(seqs)s::bigint[], %(hashes)s::text[],
-    %(entries)s::bytea[]);
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(sources)s::uuid[]), unnest(%(epochs)s::int[]), unnest(%(seqs)s::bigint[]),
+    unnest(%(hashes)s::text[]), unnest(%(entries)s::bytea[]);
 
 -- name: signal
 -- Tell whoever listens which points' manifests changed; the signal leaves with the commit.
