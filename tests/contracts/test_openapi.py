@@ -25,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from restante.hub.app import serving
 from tests.hub.api import DIMENSIONS, Api, an_api
+from tests.hub.care.test_cases import cases, with_point_case
 
 EXAMPLES = 12
 CHECKS = [
@@ -49,11 +50,13 @@ class Served:
 
 
 async def _stock(api: Api) -> dict[str, str]:
-    """A point and a parcel, so that some requests reach something."""
-    point = await api.point()
+    """A point with a case and a parcel, so that some requests reach something."""
+    point = await with_point_case(api)
     given = {"reference": "S-1", "dimensions": DIMENSIONS, "weight_grams": 1, "point": point}
     told = await api.post("/parcels", given, by="swift")
-    return {"point": point, "parcel": told["parcel"], "code": told["code"], "org": "swift", "key": "0" * 16}
+    [case] = await cases(api, f"/points/{point}")
+    known = {"parcel": told["parcel"], "code": told["code"], "org": "swift", "key": "0" * 16}
+    return {"point": point, "case": case["id"], **known}
 
 
 @contextmanager

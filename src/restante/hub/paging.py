@@ -34,6 +34,8 @@ def read_cursor(about: str, text: str, kind: type[T]) -> T:
         found = msgspec.json.decode(place, type=kind)
     except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
         raise Refused(Refusal("cursor-malformed", "cursor")) from None
+    if b"\\u0000" in raw:
+        raise Refused(Refusal("cursor-malformed", "cursor"))
     if named != about:
         raise Refused(Refusal("cursor-malformed", "cursor", "the cursor belongs to another list"))
     return found

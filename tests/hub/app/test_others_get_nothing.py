@@ -38,6 +38,11 @@ ROUTES: dict[tuple[str, str], tuple[Any, int | None]] = {
     ("POST", "/v1/parcels/{parcel}/cancellation"): (None, 404),
     ("POST", "/v1/parcels/{parcel}/release"): (None, 404),
     ("POST", "/v1/parcels/{parcel}/recall"): ({"reason": "returned"}, 404),
+    ("GET", "/v1/parcels/{parcel}/cases"): (None, 404),
+    ("POST", "/v1/parcels/{parcel}/cases/{case}/settlement"): ({"how": "Looked."}, 404),
+    ("GET", "/v1/points/{point}/cases"): (None, 403),
+    ("POST", "/v1/points/{point}/cases/{case}/settlement"): ({"how": "Looked."}, 403),
+    ("GET", "/v1/points/{point}/entries-aside"): (None, 403),
     ("GET", "/v1/feed"): (None, None),
     ("GET", "/v1/feed/stream"): (None, None),
     ("GET", "/v1/orgs"): (None, 403),
@@ -81,6 +86,7 @@ async def swift(api: Api) -> Swift:
         "code": told["code"],
         "org": "swift",
         "key": keys["items"][0]["id"],
+        "case": told["parcel"],
     }
     return Swift(api, ids)
 
@@ -141,7 +147,7 @@ async def test_what_is_unknown_and_what_is_anothers_look_the_same(swift: Swift) 
     """A parcel that exists and one that does not are answered alike, so that nobody can look for ids."""
     api, parcel = swift.api, swift.ids["parcel"]
     other = parcel[:9] + ("0" if parcel[9] != "0" else "1") + parcel[10:]
-    for path in ("", "/events"):
+    for path in ("", "/events", "/cases"):
         there = (await api.ask("GET", f"/parcels/{parcel}{path}", by="slow")).json()
         nowhere = (await api.ask("GET", f"/parcels/{other}{path}", by="slow")).json()
         assert {**there, "detail": ""} == {**nowhere, "detail": ""}

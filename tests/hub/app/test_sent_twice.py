@@ -15,6 +15,7 @@ from restante.hub.callers import Attempts
 from restante.store.directory import RequestNote
 from restante.store.ledger import KEPT_DAYS, StoreDown
 from tests.hub.api import DIMENSIONS, POINT, Api, module
+from tests.hub.care.test_cases import cases, with_case, with_point_case
 from tests.hub.journeys.test_steering import announced, deposit
 
 KEY = "Idempotency-Key"
@@ -55,12 +56,25 @@ async def a_held_parcel(api: Api) -> dict[str, Any]:
     return {"parcel": parcel, "point": point, "later": (api.time.at + timedelta(hours=100)).isoformat()}
 
 
+async def a_parcel_with_a_case(api: Api) -> dict[str, Any]:
+    """A parcel of which nobody could be told."""
+    parcel, _ = await with_case(api)
+    return {"parcel": parcel, "case": (await cases(api, f"/parcels/{parcel}"))[0]["id"]}
+
+
+async def a_point_with_a_case(api: Api) -> dict[str, Any]:
+    """A point at which a door is stuck."""
+    point = await with_point_case(api)
+    return {"point": point, "case": (await cases(api, f"/points/{point}"))[0]["id"]}
+
+
 async def a_carrier(_: Api) -> dict[str, Any]:
     """The carrier itself."""
     return {"org": "swift"}
 
 
 PARCEL, OTHER = ({"reference": name, "dimensions": DIMENSIONS} for name in ("X-1", "X-2"))
+THIRD = {"id": "third", "role": "carrier"}
 TO_POINT = {"point": "{point}"}
 LATER_STILL = {"ends_at": "2027-01-01T00:00:00Z"}
 OPERATOR, SWIFT = "operator", "swift"
@@ -79,7 +93,9 @@ ROUTES: dict[str, tuple[str, Callable[[Api], Awaitable[dict[str, Any]]], Any, An
     "/v1/parcels/{parcel}/cancellation": (SWIFT, a_promised_parcel, None, None),
     "/v1/parcels/{parcel}/release": (SWIFT, a_parcel, None, None),
     "/v1/parcels/{parcel}/recall": (SWIFT, a_held_parcel, {"reason": "returned"}, {"reason": "cancelled"}),
-    "/v1/orgs": (OPERATOR, nowhere, *({"id": "third", "role": "carrier", "name": name} for name in ("Third", "3rd"))),
+    "/v1/parcels/{parcel}/cases/{case}/settlement": (SWIFT, a_parcel_with_a_case, {"how": "Rang."}, {"how": "Wrote."}),
+    "/v1/points/{point}/cases/{case}/settlement": (OPERATOR, a_point_with_a_case, {"how": "Oiled."}, {"how": "No."}),
+    "/v1/orgs": (OPERATOR, nowhere, {**THIRD, "name": "Third"}, {**THIRD, "name": "3rd"}),
     "/v1/orgs/{org}/keys": (SWIFT, a_carrier, {"label": "van"}, {"label": "other"}),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from restante.hub.callers import OPERATOR_FILE, first_operator
+from restante.hub.paging import write_cursor
 from restante.store.tables import open_tables
 from tests.hub.api import START, Api
 
@@ -48,3 +49,9 @@ async def test_organisations_are_admitted_once_and_listed(api: Api) -> None:
     assert (await api.get("/orgs/swift", by="swift"))["name"] == "Swift"
     for answer in (await api.ask("GET", "/orgs/none"), await api.ask("DELETE", "/orgs/swift/keys/0000")):
         assert answer.status_code == 404
+
+
+async def test_a_cursor_with_a_character_no_text_holds_is_malformed(api: Api) -> None:
+    """Given a cursor made by hand with U+0000 in it, then it is refused and not handed to the database."""
+    bad = await api.ask("GET", "/orgs", params={"cursor": write_cursor("orgs", "a\x00")})
+    assert (bad.status_code, bad.json()["code"]) == (400, "cursor-malformed")
