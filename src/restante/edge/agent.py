@@ -29,6 +29,7 @@ from restante.edge.inputs import (
     DoorsSeen,
     Effect,
     ForkTold,
+    FromPerson,
     HubTime,
     Input,
     Inspected,
@@ -68,7 +69,7 @@ def step(state: State, given: Input, now: Now) -> tuple[State, tuple[Effect, ...
     return draft.state, tuple(draft.effects)
 
 
-def _person(draft: Draft, given: CodeEntered | ParcelScanned | Chosen | Inspected) -> None:
+def _person(draft: Draft, given: FromPerson) -> None:
     """Somebody stands there."""
     if draft.state.manifest is None:
         draft.show(screens.NOT_INSTALLED)

@@ -23,7 +23,7 @@ def entered(draft: Draft, given: CodeEntered) -> None:
     if code is None:
         draft.show(screens.CODE_WRONG)
         return
-    name = _one_holder(draft.state, permissions.recognised(draft.state, code))
+    name = _one_holder(draft.state, permissions.recognised(draft.state, code, given.attempt))
     if name is None:
         _wrong(draft, given.channel, lockout)
     else:

@@ -6,6 +6,7 @@ import msgspec
 
 from restante.core.facts import Known
 from restante.core.time import Instant
+from restante.edge.attempts import Attempt
 from restante.edge.drivers.evidence import Verdict
 from restante.edge.drivers.port import DoorReading
 from restante.edge.screens import Screen
@@ -19,10 +20,14 @@ class Woke(msgspec.Struct, frozen=True):
 
 
 class CodeEntered(msgspec.Struct, frozen=True):
-    """Somebody typed or showed a code on a channel (``keypad``, ``qr``, ``desk``)."""
+    """Somebody typed or showed a code on a channel (``keypad``, ``qr``, ``desk``).
+
+    ``attempt`` is its slow part, if that was computed beforehand.
+    """
 
     text: str
     channel: str = "keypad"
+    attempt: Attempt | None = None
 
 
 class ParcelScanned(msgspec.Struct, frozen=True):
@@ -104,12 +109,12 @@ class Ticked(msgspec.Struct, frozen=True):
     """Time passed."""
 
 
+FromPerson = CodeEntered | ParcelScanned | Chosen | Inspected
+"""What a person does."""
+
 Input = (
     Woke
-    | CodeEntered
-    | ParcelScanned
-    | Chosen
-    | Inspected
+    | FromPerson
     | DoorsSeen
     | OpeningEnded
     | SessionOpened

@@ -34,13 +34,13 @@ class LoopbackServer:
         """Do what is asked, and say how things are."""
         match request:
             case loopback.EnterCode(text, channel):
-                self._running.take(CodeEntered(text, channel))
+                await self._running.heed(CodeEntered(text, channel))
             case loopback.ScanParcel(text):
-                self._running.take(ParcelScanned(text))
+                await self._running.heed(ParcelScanned(text))
             case loopback.Choose(choice):
-                self._running.take(Chosen(choice))
+                await self._running.heed(Chosen(choice))
             case loopback.Inspect(door):
-                self._running.take(Inspected(door))
+                await self._running.heed(Inspected(door))
             case loopback.TouchDoor():
                 return self._touched(request)
             case loopback.SetLink(up):

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from restante.core.access import matches, parse_parcel_code
 from restante.core.bank import RoomClass, SourceKind
+from restante.edge.attempts import Attempt, asked, compute
 from restante.edge.state import OpenStay, State
-from restante.wire import seal
-from restante.wire.manifest import Grant, GrantKind, Offline, code_verifier
+from restante.wire.manifest import Grant, GrantKind, Offline
 
 _PUTTING = frozenset({GrantKind.DEPOSIT, GrantKind.RETURN})
 
@@ -99,21 +99,18 @@ def deposits_of(state: State, text: str) -> list[tuple[str, Grant]]:
     ]
 
 
-def recognised(state: State, code: str) -> tuple[str, ...]:
-    """The live grants with this code: one scrypt, and every live verifier compared in constant time."""
-    applied, installed = state.manifest, state.installed
-    if applied is None or installed is None:
+def recognised(state: State, code: str, attempt: Attempt | None = None) -> tuple[str, ...]:
+    """The live grants with this code: one scrypt, and every live verifier compared in constant time.
+
+    The scrypt is spared if ``attempt`` answers what is asked now.
+    """
+    question = asked(state, code)
+    if question is None:
         return ()
-    manifest = applied.manifest
-    attempt = code_verifier(
-        code,
-        source_key=seal.from_text(installed.source_key) or b"",
-        source=manifest.source,
-        log_epoch=manifest.log_epoch,
-        settings=manifest.settings,
-    )
+    if attempt is None or attempt.question != question:
+        attempt = compute(question)
     live = {name: grant.verifier.encode() for name, grant in _grants(state) if _opens_by_code(state, name, grant)}
-    return matches(attempt.encode(), live)
+    return matches(attempt.verifier.encode(), live)
 
 
 def _opens_by_code(state: State, name: str, grant: Grant) -> bool:

@@ -21,14 +21,25 @@ from websockets.asyncio.client import ClientConnection
 from restante.core.bank import SourceKind
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import EPOCH, Instant, paced
-from restante.edge import link, sync
+from restante.edge import attempts, link, sync
 from restante.edge.book import KEPT_DAYS_AT_LEAST, Book
 from restante.edge.book_file import BookFault
 from restante.edge.clock import Now
 from restante.edge.drivers.bus import MONOTONIC
 from restante.edge.drivers.opening import open_door
 from restante.edge.drivers.port import LockBoard
-from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted
+from restante.edge.inputs import (
+    CodeEntered,
+    DoorsSeen,
+    FromPerson,
+    Input,
+    OpeningEnded,
+    Outward,
+    Show,
+    Ticked,
+    Unlock,
+    WholeWanted,
+)
 from restante.edge.keeping import KeptAgent
 from restante.edge.screens import OUT_OF_SERVICE, Screen
 from restante.wire import session as wire
@@ -71,6 +82,7 @@ class Running:
         self._sync: sync.State = sync.Resting()
         self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()
         self._held: deque[Input] = deque()
+        self._people = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._told_head = book.head
@@ -103,6 +115,16 @@ class Running:
         if self._book.head != self._told_head:
             self._told_head = self._book.head
             self._step(sync.JournalGrew(self._told_head))
+
+    async def heed(self, given: FromPerson) -> None:
+        """Take what a person does, in the order in which people do things; what is slow runs beside the event loop."""
+        async with self._people:
+            if isinstance(given, CodeEntered):
+                question = attempts.question_of(self.agent.state, given.text, given.channel)
+                if question is not None:
+                    attempt = await asyncio.to_thread(attempts.compute, question)
+                    given = msgspec.structs.replace(given, attempt=attempt)
+            self.take(given)
 
     def _do(self, effect: Outward) -> None:
         match effect:
