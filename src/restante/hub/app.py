@@ -56,9 +56,9 @@ from restante.hub.network.service import Network
 from restante.hub.notices.address import check_address
 from restante.hub.partners import routes as partners_routes
 from restante.hub.partners.service import Partners
-from restante.hub.problems import ANSWERS, NearPoint, problems
+from restante.hub.problems import ANSWERS, NearPoint, Refused, problems
 from restante.hub.settings import Settings, state_folder
-from restante.store.directory import Directory
+from restante.store.directory import Directory, open_directory
 from restante.store.ledger import Ledger
 from restante.store.tables import Tables, open_tables
 from restante.store.vault import Vault
@@ -106,9 +106,8 @@ async def health(request: Call) -> Health:
     return Health("ok", __version__, part(request, Settings).network)
 
 
-def build(parts: Parts, *, reads: Tables, writes: Tables, directory_key: bytes) -> Litestar:
+def build(parts: Parts, *, reads: Tables, writes: Tables, directory: Directory) -> Litestar:
     """The API over open pools of connections."""
-    directory = Directory(writes, key=directory_key)
     callers = Callers(writes, parts.now)
     given = _services(parts, reads, writes, directory=directory, callers=callers)
     handlers: list[ControllerRouterHandler] = [
@@ -182,13 +181,25 @@ def _address(text: str) -> str | Refusal:
     return address if isinstance(address, Refusal) else str(address)
 
 
+def _only_the_document(request: Call) -> None:
+    """Refuse other addresses below the document's, which the framework would answer with a page of its own."""
+    if request.path_params:
+        raise Refused(Refusal("route-unknown"))
+
+
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Restante",
         version=__version__,
         summary="Parcel lockers and staffed pick-up points.",
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        openapi_router=Router("/v1/openapi.json", route_handlers=[], opt={OPEN: True}, include_in_schema=False),
+        openapi_router=Router(
+            "/v1/openapi.json",
+            route_handlers=[],
+            before_request=_only_the_document,
+            opt={OPEN: True},
+            include_in_schema=False,
+        ),
         render_plugins=[JsonRenderPlugin(path="/")],
         use_handler_docstrings=True,
         components=Components(
@@ -205,9 +216,10 @@ async def open_app(parts: Parts) -> AsyncIterator[Litestar]:
     async with (
         open_tables(parts.dsn, name="restante api reads", size=8, read_only=True) as reads,
         open_tables(parts.dsn, name="restante api writes") as writes,
+        open_directory(parts.dsn, key=kept_secret(folder / REFERENCE_KEY_FILE)) as directory,
     ):
         await first_operator(writes, folder, parts.now())
-        yield build(parts, reads=reads, writes=writes, directory_key=kept_secret(folder / REFERENCE_KEY_FILE))
+        yield build(parts, reads=reads, writes=writes, directory=directory)
 
 
 @asynccontextmanager

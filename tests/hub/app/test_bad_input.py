@@ -97,6 +97,9 @@ REQUESTS: list[tuple[str, str, dict[str, Any], tuple[int, str]]] = [
         (415, "media-type-unknown"),
     ),
     ("GET", "/points/%F0%9F%98%80", {}, (404, "point-unknown")),
+    ("GET", "/openapi.json/nothing", {}, (404, "route-unknown")),
+    ("GET", "/openapi.json/a/b", {}, (404, "route-unknown")),
+    ("POST", "/openapi.json/nothing", {}, (405, "method-unknown")),
 ]
 
 
