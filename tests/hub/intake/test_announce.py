@@ -7,7 +7,10 @@ import psycopg
 import pytest
 
 from restante.core.access import parse_parcel_code
+from restante.core.refusals import CODES
+from restante.hub.intake.schemas import WARNINGS
 from restante.store.directory import code_of
+from tests.house.tidy import ROOT
 from tests.hub.api import DIMENSIONS, Api, module
 
 
@@ -90,6 +93,21 @@ async def test_contacts_are_checked_when_announced(api: Api) -> None:
     ]
     nobody = await api.post("/parcels", told("A-2", recipient={"name": "Aino"}), by="swift")
     assert "nobody-to-tell" in [one["code"] for one in nobody["warnings"]]
+
+
+async def test_doubts_about_a_window_are_told(api: Api) -> None:
+    """Given a window that is over or has no point, then the parcel is taken with a warning."""
+    window = {"opens_at": "2026-02-27T00:00:00Z", "closes_at": "2026-03-04T00:00:00Z"}
+    answer = await api.post("/parcels", told(window=window), by="swift")
+    warned = {one["field"]: (one["code"], one["detail"]) for one in answer["warnings"]}
+    assert warned["window.opens_at"] == warned["window"] == ("window-odd", WARNINGS["window-odd"])
+
+
+def test_every_warning_is_documented() -> None:
+    """Whatever an announcement may be warned of stands on the API's page, so that integrators look for it."""
+    page = (ROOT / "docs/reference/http-api.md").read_text(encoding="utf-8")
+    addresses = {code for code in CODES if code.startswith("address-")}
+    assert [code for code in (*WARNINGS, *addresses) if f"`{code}`" not in page] == []
 
 
 async def test_each_item_of_a_bulk_is_answered_by_itself(api: Api) -> None:

@@ -14,6 +14,13 @@ from restante.hub.problems import Problem
 
 MOST_ITEMS = 1000
 
+WARNINGS = {
+    "nobody-to-tell": "No notice can reach anybody by e-mail.",
+    "no-point": "No room is promised until a point is chosen.",
+    "window-odd": "The window opened more than a day ago, or stands without a point.",
+}
+"""What an announcement is warned of, beside e-mail addresses that no mail can go to (``address-…``)."""
+
 Side = Annotated[int, Meta(ge=1, le=10_000)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[str, Meta(min_length=36, max_length=36)]
@@ -36,7 +43,10 @@ class WindowGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RecipientGiven(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is told about the parcel (for a drop-off: who sends it), and how; e-mail addresses by preference."""
+    """Who is told about the parcel (for a drop-off: who sends it), and how; e-mail addresses by preference.
+
+    An address that no mail can be sent to is left out, with a warning that names it: the parcel is taken all the same.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     emails: Annotated[list[Email], Meta(max_length=5)] = []
@@ -87,7 +97,7 @@ class PromiseMade(msgspec.Struct, frozen=True):
 
 
 class Warned(msgspec.Struct, frozen=True):
-    """Something that does not keep the parcel out but may keep it from its recipient."""
+    """Something that does not keep the parcel out but may keep it from its recipient; ``field`` is what to mend."""
 
     code: str
     field: str

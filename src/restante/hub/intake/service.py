@@ -33,6 +33,7 @@ from restante.core.time import Instant
 from restante.hub.callers import Attempt, Principal
 from restante.hub.engine import Engine, Outcome
 from restante.hub.intake.schemas import (
+    WARNINGS,
     Announcement,
     BulkAnswer,
     ItemAnswer,
@@ -175,7 +176,7 @@ class Intake:
             else:
                 emails.append(address)
         if not emails:
-            warnings.append(Warned("nobody-to-tell", "recipient.emails", "No notice can reach anybody by e-mail."))
+            warnings.append(_warned("nobody-to-tell", "recipient.emails"))
         details = ContactDetails(
             name=person.name,
             emails=tuple(emails),
@@ -328,9 +329,13 @@ def _promise_of(parcel: Parcel) -> PromiseMade | None:
 def _doubts(given: Announcement, now: Instant) -> list[Warned]:
     doubts = []
     if given.point is None:
-        doubts.append(Warned("no-point", "point", "No room is promised until a point is chosen."))
+        doubts.append(_warned("no-point", "point"))
     if given.window is not None and given.window.opens_at < now - timedelta(days=1):
-        doubts.append(Warned("window-odd", "window.opens_at", "The window opened more than a day ago."))
+        doubts.append(_warned("window-odd", "window.opens_at"))
     if given.window is not None and given.point is None:
-        doubts.append(Warned("window-odd", "window", "A window says nothing without a point."))
+        doubts.append(_warned("window-odd", "window"))
     return doubts
+
+
+def _warned(code: str, field: str) -> Warned:
+    return Warned(code, field, WARNINGS[code])
