@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restante.core.ids import ContactId, Lane, ParcelId, PointId, laned_id
-from restante.store import seals
+from restante.store import seals, trips
 from restante.store.sealed_vault import SealedVault, open_vault
 from restante.store.statements import load
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
@@ -51,6 +52,30 @@ async def test_remembering_again_replaces(vault: SealedVault) -> None:
     await vault.remember(contact(1), AINO)
     await vault.remember(contact(1), EETU)
     assert await vault.recall([contact(1)]) == {contact(1): EETU}
+
+
+async def test_a_key_once_made_stands(vault: SealedVault) -> None:
+    """Given a person with a code, when remembered again beside a stranger, then all that was sealed can be read."""
+    await vault.remember(contact(1), AINO)
+    code = OpenedCode(use(), contact(1), "48291730")
+    await vault.seal_code(code)
+    await vault.remember_all({contact(2): AINO, contact(1): EETU})
+    assert await vault.recall([contact(1), contact(2)]) == {contact(1): EETU, contact(2): AINO}
+    assert await vault.open_code(use().parcel) == code
+
+
+async def test_strangers_are_remembered_in_one_trip(vault: SealedVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given people nothing is known of, when remembered, then the server is gone to once."""
+    gone: list[object] = []
+    trip = trips.trip
+
+    async def counted(db: Any, asked: Any) -> Any:
+        gone.append(asked)
+        return await trip(db, asked)
+
+    monkeypatch.setattr(trips, "trip", counted)
+    await vault.remember_all({contact(number): AINO for number in range(3)})
+    assert len(gone) == 1
 
 
 async def test_nobody_is_remembered_and_recalled_from_nothing(vault: SealedVault) -> None:

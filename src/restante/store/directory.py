@@ -9,17 +9,19 @@ import asyncio
 import hashlib
 import hmac
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from restante.core.access import parcel_code_from
 from restante.core.ids import ContactId, OrgId, ParcelId, derived_id, lane_of
 from restante.core.time import Instant
-from restante.store import statements
+from restante.store import statements, trips
 from restante.store.arrays import blobs, instants, plain, texts, uuids
-from restante.store.tables import Rows, Tables
+from restante.store.ledger import StoreDown
+from restante.store.writers import Writers, faults_named
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -27,7 +29,7 @@ B = TypeVar("B")
 MOST_IN_A_TRIP: Final = 512
 MOST_CODES_TRIED: Final = 16
 
-_SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/directory.sql").items()}
+_PREPARED: Final = trips.prepared(statements.load("restante.store", "sql/directory.sql"))
 
 
 class Gathering(Generic[A, B]):
@@ -123,11 +125,11 @@ def contact_of(parcel: ParcelId) -> ContactId:
 
 
 class Directory:
-    """The directory in PostgreSQL; ``key`` keeps anybody without it from trying references against the hashes."""
+    """The directory in PostgreSQL; made by ``open_directory``."""
 
-    def __init__(self, tables: Tables, *, key: bytes) -> None:
+    def __init__(self, writers: Writers, *, key: bytes) -> None:
         assert len(key) >= 32
-        self._tables = tables
+        self._writers = writers
         self._key = key
         self._claims: Gathering[Claim, Named] = Gathering(self._claim)
         self._requests: Gathering[RequestNote, RequestNote] = Gathering(self._note)
@@ -151,12 +153,12 @@ class Directory:
 
     async def parcel_of(self, name: bytes) -> ParcelId | None:
         """The parcel that a reference means. Fault: ``StoreDown``."""
-        rows = await self._fetch("names", {"names": [name]})
+        rows = await self._fetch("names", {"names": blobs([name])})
         return ParcelId(rows[0][1]) if rows else None
 
     async def parcel_of_code(self, code: str) -> ParcelId | None:
         """The parcel that a parcel code means. Fault: ``StoreDown``."""
-        rows = await self._fetch("codes", {"codes": [code]})
+        rows = await self._fetch("codes", {"codes": texts([code])})
         return ParcelId(rows[0][1]) if rows else None
 
     async def note(self, request: RequestNote) -> RequestNote:
@@ -188,7 +190,7 @@ class Directory:
         for attempt in range(1, MOST_CODES_TRIED):
             code = code_of(parcel, attempt)
             await self._trip([("change_code", {"name": name, "code": code, "before": taken})])
-            code = str((await self._fetch("names", {"names": [name]}))[0][2])
+            code = str((await self._fetch("names", {"names": blobs([name])}))[0][2])
             if await self._put_code(parcel, code):
                 return code
             taken = code
@@ -196,25 +198,50 @@ class Directory:
 
     async def _put_code(self, parcel: ParcelId, code: str) -> bool:
         """Claim a parcel code, and tell whether it is the parcel's."""
-        given = {"codes": [code], "parcels": [parcel]}
-        return await self._trip([("put_codes", given), ("codes", {"codes": [code]})]) == [(code, parcel)]
+        given: trips.Given = {"codes": texts([code]), "parcels": uuids([parcel])}
+        return await self._trip([("put_codes", given), ("codes", {"codes": texts([code])})]) == [(code, parcel)]
 
     async def _note(self, requests: Sequence[RequestNote]) -> Sequence[RequestNote]:
         asked = sorted(requests, key=lambda one: (one.org, one.name))
-        keys: dict[str, Any] = {"orgs": [one.org for one in asked], "names": [one.name for one in asked]}
-        told = {"contents": [one.content for one in asked], "ats": [one.at for one in asked]}
-        rows = await self._trip([("put_requests", keys | told), ("requests", keys)])
+        keys: trips.Given = {"orgs": texts(one.org for one in asked), "names": blobs(one.name for one in asked)}
+        told: trips.Given = {"contents": blobs(one.content for one in asked), "ats": instants(one.at for one in asked)}
+        rows = await self._trip([("put_requests", {**keys, **told}), ("requests", keys)])
         found = {(row[0], bytes(row[1])): RequestNote(row[0], bytes(row[1]), bytes(row[2]), *row[3:]) for row in rows}
         return [found[one.org, one.name] for one in requests]
 
-    async def _fetch(self, name: str, given: Mapping[str, Any]) -> Rows:
-        return await self._tables.rows(_SQL[name], given)
+    async def _fetch(self, name: str, given: trips.Given) -> trips.Rows:
+        return await self._trip([(name, given)])
 
-    async def _trip(self, asked: Sequence[tuple[str, Mapping[str, Any]]]) -> Rows:
-        return await self._tables.trip([(_SQL[name], given) for name, given in asked])
+    async def _trip(self, asked: Sequence[tuple[str, trips.Given]]) -> trips.Rows:
+        """What the last of some statements returns, run in one trip and one transaction.
+
+        Each may be run twice, which is how a connection that broke while nobody used it is got over.
+        """
+        queue = [(_PREPARED[name], given) for name, given in asked]
+        with suppress(StoreDown):
+            return await self._run(queue)
+        return await self._run(queue)
+
+    async def _run(self, queue: Sequence[tuple[trips.Prepared, trips.Given]]) -> trips.Rows:
+        async with self._writers.one() as db:
+            with faults_named(db):
+                return (await trips.trip(db, queue))[-1]
 
 
-def _columns(claims: Sequence[Claim]) -> dict[str, Any]:
+@asynccontextmanager
+async def open_directory(dsn: str, *, key: bytes, connections: int = 4) -> AsyncIterator[Directory]:
+    """The directory in the migrated database at ``dsn``.
+
+    ``key`` keeps anybody without it from trying references against the hashes.
+    """
+    writers = Writers(dsn, limit=connections, statements=_PREPARED.values())
+    try:
+        yield Directory(writers, key=key)
+    finally:
+        await writers.close()
+
+
+def _columns(claims: Sequence[Claim]) -> trips.Given:
     return {
         "names": blobs(claim.name for claim in claims),
         "orgs": texts(claim.org for claim in claims),

@@ -3,24 +3,21 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from psycopg import AsyncConnection
 
 from restante.core.ids import ContactId, ParcelId, PointId, lane_of
-from restante.store import seals, statements
+from restante.store import seals, statements, trips
 from restante.store.arrays import blobs, lanes, plain, uuids
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
 from restante.store.writers import Writers, faults_named
 
-_SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.store", "sql/vault.sql").items()}
+_PREPARED: Final = trips.prepared(statements.load("restante.store", "sql/vault.sql"))
 _DETAILS: Final = msgspec.json.Decoder(ContactDetails)
 _encode: Final = msgspec.json.Encoder().encode
 
 _BEFORE_ALL: Final = "00000000-0000-0000-0000-000000000000"
-
-_Rows = list[tuple[Any, ...]]
 
 
 class SealedVault:
@@ -40,17 +37,32 @@ class SealedVault:
         ids = sorted(people)
         if not ids:
             return
-        fresh = {contact: seals.new_key() for contact in ids}
-        wrapped = {contact: seals.wrap(self._key, key, contact) for contact, key in fresh.items()}
+        keys = {contact: seals.new_key() for contact in ids}
+        wrapped = {contact: seals.wrap(self._key, key, contact) for contact, key in keys.items()}
+        given = _keyed(ids) | {
+            "keys": blobs(wrapped.values()),
+            "parcels": plain(people[one].kept_for or "NULL" for one in ids),
+        }
+        ((put,),) = await self._ask("remember_new", given | {"bodies": _sealed(people, keys)})
+        if put < len(ids):
+            await self._remember_known(people, keys, wrapped=wrapped, given=given)
+
+    async def _remember_known(
+        self,
+        people: Mapping[ContactId, ContactDetails],
+        fresh: Mapping[ContactId, bytes],
+        *,
+        wrapped: Mapping[ContactId, bytes],
+        given: trips.Given,
+    ) -> None:
+        """Keep details of people, some of whom have keys, which then stand."""
         async with self._writers.one() as db:
             with faults_named(db):
-                async with db.transaction():
-                    held = await _fetch(db, "hold_keys", {**_keyed(ids), "keys": blobs(wrapped.values())})
-                    old = {contact: key for contact, key in held if key != wrapped[contact]}
-                    keys = fresh | {contact: seals.unwrap(self._key, key, contact) for contact, key in old.items()}
-                    rows = blobs(seals.seal(keys[one], _encode(people[one]), _about_person(one)) for one in ids)
-                    parcels = plain(people[one].kept_for or "NULL" for one in ids)
-                    await db.execute(_SQL["put_contacts"], {**_keyed(ids), "bodies": rows, "parcels": parcels})
+                _, held = await trips.trip(db, [(trips.BEGIN, {}), (_PREPARED["hold_keys"], given)])
+                old = {contact: key for contact, key in held if key != wrapped[contact]}
+                keys = {one: seals.unwrap(self._key, old[one], one) if one in old else fresh[one] for one in fresh}
+                put = {**given, "bodies": _sealed(people, keys)}
+                await trips.trip(db, [(_PREPARED["put_contacts"], put), (trips.COMMIT, {})])
 
     async def recall(self, contacts: Iterable[ContactId]) -> Mapping[ContactId, ContactDetails]:
         """The details of those who are known and not forgotten."""
@@ -67,8 +79,8 @@ class SealedVault:
         """Destroy the keys of these people, then the rows."""
         given = _keyed(sorted(set(contacts)))
         # Each by itself: rows without their keys tell nothing, and whoever looks for people to forget finds them again.
-        await self._do("forget_keys", given)
-        await self._do("forget_contacts", given)
+        await self._ask("forget_keys", given)
+        await self._ask("forget_contacts", given)
 
     async def kept(self, after: ContactId | None, limit: int) -> Sequence[tuple[ContactId, ParcelId]]:
         """People who are kept for a parcel, with that parcel, by lane and id."""
@@ -82,7 +94,7 @@ class SealedVault:
         if not keys:
             return None
         sealed = seals.seal(keys[code.holder], code.code.encode(), _about_code(code.use))
-        await self._do("add_code", {**_of_use(code.use), "holder": code.holder, "epoch": code.epoch, "sealed": sealed})
+        await self._ask("add_code", {**_of_use(code.use), "holder": code.holder, "epoch": code.epoch, "sealed": sealed})
         return (await self.open_codes([code.use])).get(code.use)
 
     async def open_code(self, parcel: ParcelId, point: PointId | None = None) -> OpenedCode | None:
@@ -98,11 +110,11 @@ class SealedVault:
 
     async def note_epoch(self, use: CodeUse, epoch: int) -> None:
         """Say for which log epoch the verifier of a code was made."""
-        await self._do("note_epoch", {**_of_use(use), "epoch": epoch})
+        await self._ask("note_epoch", {**_of_use(use), "epoch": epoch})
 
     async def drop_code(self, use: CodeUse) -> None:
         """Give up a code that can no longer be used."""
-        await self._do("drop_code", _of_use(use))
+        await self._ask("drop_code", _of_use(use))
 
     async def _codes(self, parcels: Sequence[ParcelId]) -> list[OpenedCode]:
         rows = await self._ask("codes", _keyed(parcels)) if parcels else []
@@ -119,29 +131,20 @@ class SealedVault:
         rows = await self._ask("keys", _keyed(contacts)) if contacts else []
         return {contact: seals.unwrap(self._key, wrapped, contact) for contact, wrapped in rows}
 
-    async def _ask(self, name: str, given: Mapping[str, object]) -> _Rows:
+    async def _ask(self, name: str, given: trips.Given) -> trips.Rows:
         async with self._writers.one() as db:
             with faults_named(db):
-                return await _fetch(db, name, given)
-
-    async def _do(self, name: str, given: Mapping[str, object]) -> None:
-        async with self._writers.one() as db:
-            with faults_named(db):
-                await db.execute(_SQL[name], given)
+                return (await trips.trip(db, [(_PREPARED[name], given)]))[0]
 
 
 @asynccontextmanager
 async def open_vault(dsn: str, state: Path, *, connections: int = 2) -> AsyncIterator[SealedVault]:
     """A vault over the migrated database at ``dsn``, with the key in the ``state`` folder. Fault: ``VaultKeyUnfit``."""
-    writers = Writers(dsn, limit=connections)
+    writers = Writers(dsn, limit=connections, statements=_PREPARED.values())
     try:
         yield SealedVault(writers, seals.open_key(state))
     finally:
         await writers.close()
-
-
-async def _fetch(db: AsyncConnection, name: str, given: Mapping[str, object]) -> _Rows:
-    return await (await db.execute(_SQL[name], given, binary=True)).fetchall()
 
 
 def _about_person(contact: ContactId) -> str:
@@ -152,9 +155,14 @@ def _about_code(use: CodeUse) -> str:
     return f"code/{use.parcel}/{use.point}/{use.number}"
 
 
-def _of_use(use: CodeUse) -> dict[str, object]:
+def _sealed(people: Mapping[ContactId, ContactDetails], keys: Mapping[ContactId, bytes]) -> bytes:
+    """The details of people, each under its key and in the order of the keys."""
+    return blobs(seals.seal(key, _encode(people[one]), _about_person(one)) for one, key in keys.items())
+
+
+def _of_use(use: CodeUse) -> dict[str, str | int | bytes]:
     return {"lane": lane_of(use.parcel), "parcel": use.parcel, "point": use.point, "number": use.number}
 
 
-def _keyed(ids: Sequence[str]) -> dict[str, object]:
+def _keyed(ids: Sequence[str]) -> dict[str, str | bytes]:
     return {"lanes": lanes(ids), "ids": uuids(ids)}
