@@ -126,6 +126,16 @@ def _changed(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> dict[str,
             return {"cases": {kind: case for kind, case in parcel.cases.items() if kind != what.value}}
         case ev.ParcelDeposited():
             return {"stays": (*parcel.stays, _opened(parcel, event, at))}
+        case (
+            ev.ParcelWithdrawn()
+            | ev.HoldStarted()
+            | ev.HoldExtended()
+            | ev.HoldPaused()
+            | ev.HoldResumed()
+            | ev.HoldLapsed()
+            | ev.RecallOrdered()
+        ):
+            return {"stays": tuple([_evolved_stay(stay, event, at) for stay in parcel.stays])}
         case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
             return {"stays": tuple([_reminded(stay, event.stay, at) for stay in parcel.stays])}
         case (
@@ -138,7 +148,7 @@ def _changed(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> dict[str,
         ):
             return {}
         case _:
-            return {"stays": tuple([_evolved_stay(stay, event, at) for stay in parcel.stays])}
+            assert_never(event)
 
 
 def _opened(parcel: Parcel, event: ev.ParcelDeposited, at: Instant) -> Stay:
