@@ -116,6 +116,34 @@ def test_a_counter_is_the_same_agent_with_staff() -> None:
     assert rig.pulses == []
 
 
+def test_staff_read_which_parcel_and_where() -> None:
+    """Given parcels on two places, when one's code is shown, then the screen names that parcel and its place."""
+    rig = counter()
+    rig.listed = tuple(ListedCompartment(place, 1, 1, 1000, capacity=1) for place in (1, 2))
+    rig.install(d1=deposit(1), d2=deposit(2, holder="h"), c2=collect(2, CODE, holder="h"))
+    for number in (1, 2):
+        rig.scan(number)
+        assert rig.words == f"Put parcel P{number} on place {number}, then press Done."
+        rig.choose(Choice.DONE)
+    rig.code(CODE, channel="desk")
+    assert rig.words == "Parcel P2 is on place 2. Hand it over, then press Done."
+    assert (rig.agent.state.screen.door, rig.agent.state.screen.choices) == (2, ("done",))
+    rig.choose(Choice.DONE)
+    assert rig.words == "Done. The parcel is handed over."
+
+
+def test_parcels_on_one_place_are_all_named() -> None:
+    """Given two parcels of one person on one place, when the code is shown, then both are named, by id if need be."""
+    rig = counter()
+    rig.install(d1=deposit(1, holder="h"), d2=deposit(2, holder="h"), c1=collect(1, CODE, holder="h"))
+    for number in (1, 2):
+        rig.scan(number)
+        rig.choose(Choice.DONE)
+    rig.send("d2")
+    rig.code(CODE, channel="desk")
+    assert rig.words.startswith(f"Parcel P1 is on place 1. Parcel {parcel(2)} is on place 1.")
+
+
 def test_a_courier_is_handed_what_is_recalled_at_a_counter() -> None:
     """Given a recall at a counter, when the courier shows a code, then staff hand it over."""
     rig = counter()

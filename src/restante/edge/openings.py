@@ -19,7 +19,7 @@ import msgspec
 from restante.core import facts
 from restante.core.bank import Condition, SourceKind
 from restante.core.stay import By, Evidence
-from restante.edge import deposits, doors, rounds, screens, withdrawals
+from restante.edge import deposits, doors, permissions, rounds, screens, withdrawals
 from restante.edge.draft import Draft
 from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened, Unknown, Verdict
 from restante.edge.drivers.port import Door, Item
@@ -179,12 +179,16 @@ def _seen_open(draft: Draft, opening: Opening) -> None:
 
 
 def _show_open(draft: Draft, opening: Opening) -> None:
+    state, door = draft.state, opening.door
+    staffed = state.kind is SourceKind.COUNTER
     match opening.task:
-        case Putting():
-            draft.show(screens.put_in(opening.door, deposits.choices(draft.state, opening.task)))
-        case Taking():
-            staffed = draft.state.kind is SourceKind.COUNTER
-            draft.show(screens.take_out(opening.door, len(opening.task.stays), ("done",) if staffed else ()))
+        case Putting(parcel=parcel) as task:
+            choices = deposits.choices(state, task)
+            named = permissions.parcel_code(state, parcel)
+            draft.show(screens.shelve(door, named, choices) if staffed else screens.put_in(door, choices))
+        case Taking(stays=stays):
+            names = [permissions.parcel_code(state, state.stays[str(key)].parcel) for key in stays]
+            draft.show(screens.hand_over(door, names) if staffed else screens.take_out(door, len(stays)))
         case _:
             assert_never(opening.task)
 

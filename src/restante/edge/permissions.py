@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from restante.core.access import matches, parse_parcel_code
 from restante.core.bank import RoomClass, SourceKind
+from restante.core.ids import ParcelId
 from restante.edge.attempts import Attempt, asked, compute
 from restante.edge.state import OpenStay, State
 from restante.wire.manifest import Grant, GrantKind, Offline
@@ -97,6 +98,12 @@ def deposits_of(state: State, text: str) -> list[tuple[str, Grant]]:
         for name, grant in _grants(state)
         if grant.kind is GrantKind.DEPOSIT and not grant.verifier and code and grant.parcel_code == code
     ]
+
+
+def parcel_code(state: State, parcel: ParcelId) -> str:
+    """What people and staff call a parcel, as the list in force has it; its id where the list says nothing of it."""
+    named = (grant.parcel_code for _, grant in _grants(state) if grant.parcel == parcel and grant.parcel_code)
+    return next(named, parcel)
 
 
 def recognised(state: State, code: str, attempt: Attempt | None = None) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What the screen at a bank or counter shows, as values; the sentences are in the catalogue (`restante.words`)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -97,10 +98,16 @@ def door_later(door: int) -> Screen:
     return Screen("help", (opens_later(door), Line.word("kiosk.door.code_again")), door)
 
 
-def take_out(door: int, count: int, choices: tuple[str, ...] = ()) -> Screen:
+def take_out(door: int, count: int) -> Screen:
     """The door is open on somebody's parcels."""
     line = Line.word("kiosk.door.take") if count == 1 else Line.word("kiosk.door.take_all", count=count)
-    return Screen("door", (Line.word("kiosk.door.open", door=door), line), door=door, choices=choices)
+    return Screen("door", (Line.word("kiosk.door.open", door=door), line), door=door)
+
+
+def hand_over(place: int, parcels: Sequence[str]) -> Screen:
+    """Staff fetch these parcels, named by their codes, from a shelf place."""
+    found = [Line.word("kiosk.counter.parcel", parcel=parcel, place=place) for parcel in parcels]
+    return Screen("door", (*found, Line.word("kiosk.counter.hand_over")), door=place, choices=("done",))
 
 
 def put_in(door: int, choices: tuple[str, ...]) -> Screen:
@@ -109,19 +116,20 @@ def put_in(door: int, choices: tuple[str, ...]) -> Screen:
     return Screen("door", lines, door=door, choices=choices)
 
 
+def shelve(place: int, parcel: str, choices: tuple[str, ...]) -> Screen:
+    """Staff put the parcel of this code on a shelf place."""
+    return Screen("door", (Line.word("kiosk.counter.put", parcel=parcel, place=place),), door=place, choices=choices)
+
+
 def shut_for_next(door: int) -> Screen:
     """Another door follows once this one is shut."""
     return Screen("door", (Line.word("kiosk.door.shut_for_next", door=door),), door=door)
 
 
-def taken() -> Screen:
-    """The parcel is out."""
-    return Screen("done", (Line.word("kiosk.done.taken"),))
-
-
-def more_waiting() -> Screen:
-    """The parcel is out, and another waits behind another door for the same code."""
-    return Screen("done", (Line.word("kiosk.done.taken"), Line.word("kiosk.done.more")))
+def taken(*, staffed: bool, more: bool) -> Screen:
+    """The parcel is out; ``more``: another waits behind another door for the same code."""
+    done = Line.word("kiosk.counter.handed_over") if staffed else Line.word("kiosk.done.taken")
+    return Screen("done", (done, Line.word("kiosk.done.more")) if more else (done,))
 
 
 def dropped_off() -> Screen:

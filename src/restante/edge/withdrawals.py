@@ -1,6 +1,7 @@
 """Taking out: by a code, or by a courier who takes back; it counts once the door was seen open and then shut."""
 
 from restante.core import facts
+from restante.core.bank import SourceKind
 from restante.core.ids import StayKey
 from restante.core.stay import By, Evidence
 from restante.edge import deposits, doors, permissions, rounds, screens
@@ -53,7 +54,8 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> None:
     if task.by is By.COURIER:
         draft.show(rounds.screen(draft.state))
     else:
-        draft.show(screens.more_waiting() if _is_more_waiting(draft.state, task) else screens.taken())
+        staffed = draft.state.kind is SourceKind.COUNTER
+        draft.show(screens.taken(staffed=staffed, more=_is_more_waiting(draft.state, task)))
 
 
 def _taken_out(draft: Draft, key: StayKey, task: Taking, *, evidence: Evidence) -> None:

@@ -312,8 +312,8 @@ def _says(box: Box, *keys: str) -> bool:
 
 
 def _asks_to_put(screen: Screen) -> bool:
-    return any(line.key == "kiosk.door.put" for line in screen.lines)
+    return any(line.key in {"kiosk.door.put", "kiosk.counter.put"} for line in screen.lines)
 
 
 def _asks_to_take(screen: Screen) -> bool:
-    return any(line.key in {"kiosk.door.take", "kiosk.door.take_all"} for line in screen.lines)
+    return any(line.key in {"kiosk.door.take", "kiosk.door.take_all", "kiosk.counter.parcel"} for line in screen.lines)

@@ -163,11 +163,11 @@ def _door(seen: Status) -> int:
 
 
 def _asks_to_put(screen: Screen) -> bool:
-    return any(line.key == "kiosk.door.put" for line in screen.lines)
+    return any(line.key in {"kiosk.door.put", "kiosk.counter.put"} for line in screen.lines)
 
 
 def _asks_to_take(screen: Screen) -> bool:
-    return any(line.key in {"kiosk.door.take", "kiosk.door.take_all"} for line in screen.lines)
+    return any(line.key in {"kiosk.door.take", "kiosk.door.take_all", "kiosk.counter.parcel"} for line in screen.lines)
 
 
 def _says(seen: Status, key: str) -> bool:
@@ -177,7 +177,8 @@ def _says(seen: Status, key: str) -> bool:
 def _listed(screen: Screen) -> int:
     """How many parcels the screen says to take."""
     line = next((line for line in screen.lines if line.key == "kiosk.door.take_all"), None)
-    return int(line.values["count"]) if line else 1
+    on_the_shelf = sum(line.key == "kiosk.counter.parcel" for line in screen.lines)
+    return int(line.values["count"]) if line else max(1, on_the_shelf)
 
 
 def _count(_: Status, most: int) -> int:
