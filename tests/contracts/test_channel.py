@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from pathlib import Path
 
 import msgspec
@@ -11,7 +10,7 @@ import pytest
 from restante.hub.notices.address import Address
 from restante.hub.notices.channel import Channel
 from restante.hub.notices.kinds import About, Place, Ready, Recipient
-from restante.hub.notices.mail import Letterhead, compose, read_code
+from restante.hub.notices.mail import Letterhead, Mail, compose, read_code
 from restante.hub.notices.outcome import HandedOver, Unreachable
 from restante.hub.notices.sink import open_sink
 from restante.hub.notices.smtp import Post, SmtpSettings
@@ -57,7 +56,7 @@ def a_story() -> Kit:
     return Kit(boxes, cut, lambda: [letter.code for letter in letters if letter.to == str(AINO)])
 
 
-def a_mail() -> EmailMessage:
+def a_mail() -> Mail:
     """A mail with a code."""
     place = Place("Mall", "By the door.", "Europe/Helsinki")
     notice = Ready(About("R7T2K4M9"), place, CODE, NOW)

@@ -3,14 +3,13 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from email.message import EmailMessage
 from typing import Final
 
 import msgspec
 
 from restante.core.events import NoticeKind
 from restante.hub.notices.address import Address
-from restante.hub.notices.mail import read_code
+from restante.hub.notices.mail import Mail, opened, read_code
 from restante.hub.notices.outcome import HandedOver, MailUnreachable, Outcome, Unreachable
 from restante.sim.clock import Clock
 from restante.words import Catalogue, catalogue
@@ -53,17 +52,18 @@ class Mailboxes:
             (kind, re.compile(re.escape(text).replace(r"\*", "(.*)"))) for kind, text in _subjects(catalogue("en"), "*")
         ]
 
-    async def send(self, mail: EmailMessage, to: Address) -> Outcome:
+    async def send(self, mail: Mail, to: Address) -> Outcome:
         """See ``Channel``."""
         if self.is_down:
             return Unreachable(self._clock.now, MailUnreachable())
         letter = self.read(mail, str(to))
         self.told[letter.parcel_code][letter.kind] += 1
         self.on_letter(letter)
-        return HandedOver(self._clock.now, str(mail["Message-ID"]))
+        return HandedOver(self._clock.now, mail.message_id)
 
-    def read(self, mail: EmailMessage, to: str) -> Letter:
+    def read(self, sent: Mail, to: str) -> Letter:
         """Read a mail; one that says nothing a person could use is a bug."""
+        mail = opened(sent)
         body = mail.get_body(("plain",))
         assert body is not None
         parcel = _PARCEL.search(body.get_content())

@@ -1,9 +1,7 @@
 """One notice of each kind, and the people and places they speak of."""
 
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import SMTP
 
 from restante.hub.notices.address import Address
 from restante.hub.notices.kinds import (
@@ -43,13 +41,6 @@ NOTICES: tuple[Notice, ...] = (
     DropOffCode(PARCEL, RAUTATIENTORI, CODE, END),
     Receipt(PARCEL, RAUTATIENTORI, END),
 )
-
-
-def parsed(mail: EmailMessage) -> EmailMessage:
-    """The mail as a reader gets it: written to bytes and read again."""
-    message = message_from_bytes(mail.as_bytes(), policy=SMTP)
-    assert isinstance(message, EmailMessage)
-    return message
 
 
 def body_of(mail: EmailMessage, kind: str) -> str:

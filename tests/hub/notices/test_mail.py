@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from restante.hub.notices.address import Address
 from restante.hub.notices.kinds import About, Notice, Place, Ready, Recipient
 from restante.hub.notices.letter import one_line, write_letter
-from restante.hub.notices.mail import compose, grouped, read_code
-from tests.hub.notices.samples import AINO, CODE, END, HEAD, NOTICES, NOW, PARCEL, RAUTATIENTORI, body_of, parsed
+from restante.hub.notices.mail import compose, grouped, opened, read_code
+from tests.hub.notices.samples import AINO, CODE, END, HEAD, NOTICES, NOW, PARCEL, RAUTATIENTORI, body_of
 
 HEADERS = {
     "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language", "MIME-Version",
@@ -23,7 +23,7 @@ LINK = "https://pohjola.example/p/R7T2K4M9?a=1&b=2"
 
 def test_the_mail_of_a_ready_parcel_reads_like_this() -> None:
     """Given a parcel that waits, when the mail is written, then its text is this, to the letter."""
-    mail = parsed(compose(READY, AINO, head=HEAD, notice_id="n-1", now=NOW))
+    mail = opened(compose(READY, AINO, head=HEAD, notice_id="n-1", now=NOW))
     assert body_of(mail, "plain") == (
         "Your parcel waits at Rautatientori\n\n"
         "From Shop K. Parcel R7T2K4M9.\n\n"
@@ -41,7 +41,7 @@ def test_the_mail_of_a_ready_parcel_reads_like_this() -> None:
 
 def test_the_headers_say_who_writes_to_whom() -> None:
     """Given a mail, then it is from the network to the person, answers go to the desk, and machines do not answer."""
-    mail = parsed(compose(READY, AINO, head=HEAD, notice_id="n-1", now=NOW))
+    mail = opened(compose(READY, AINO, head=HEAD, notice_id="n-1", now=NOW))
     assert mail["From"] == "Pohjola Lockers <parcels@pohjola.example>"
     assert mail["To"] == "Aino Näkki <aino@people.example>"
     assert mail["Reply-To"] == "Pohjola Lockers <help@pohjola.example>"
@@ -52,12 +52,20 @@ def test_the_headers_say_who_writes_to_whom() -> None:
     assert set(mail.keys()) == HEADERS
 
 
+def test_a_mail_is_written_without_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a mail, when it is composed, then it is bytes at once: to read one takes as long as to write it."""
+    monkeypatch.delattr("restante.hub.notices.mail.message_from_bytes")
+    mail = compose(READY, AINO, head=HEAD, notice_id="n-1", now=NOW)
+    assert mail.message_id == "<n-1@pohjola.example>"
+    assert not [word for word in ("Aino", "aino", CODE[:4]) if word in repr(mail)]
+
+
 @pytest.mark.parametrize("language", ["en", "fi"])
 @pytest.mark.parametrize("notice", NOTICES, ids=lambda notice: type(notice).__name__)
 def test_text_and_html_tell_the_same(notice: Notice, language: str) -> None:
     """Given a notice of each kind, then text and HTML hold the same words, and a code can be read if there is one."""
     recipient = msgspec.structs.replace(AINO, language=language)
-    mail = parsed(compose(notice, recipient, head=HEAD, notice_id="n-1", now=NOW, link=LINK))
+    mail = opened(compose(notice, recipient, head=HEAD, notice_id="n-1", now=NOW, link=LINK))
     page = Page(body_of(mail, "html"))
     words = body_of(mail, "plain").replace("-- ", "").replace(f": {LINK}", "").split()
     assert page.words == words
@@ -68,7 +76,7 @@ def test_text_and_html_tell_the_same(notice: Notice, language: str) -> None:
 def test_a_mail_has_one_thing_to_do() -> None:
     """Given a link, then a mail with a code has no button, and a mail without a code has this one."""
     for notice in NOTICES:
-        page = Page(body_of(compose(notice, AINO, head=HEAD, notice_id="n-1", now=NOW, link=LINK), "html"))
+        page = Page(body_of(opened(compose(notice, AINO, head=HEAD, notice_id="n-1", now=NOW, link=LINK)), "html"))
         assert page.links == ([] if hasattr(notice, "code") else [LINK])
 
 
@@ -76,7 +84,7 @@ def test_what_strangers_write_is_text_in_html_too() -> None:
     """Given a point and a shop with markup in their names, then the page shows it and does not obey it."""
     nasty = '<script>alert(1)</script><a href="https://x.example">&amp;'
     notice = Ready(About("P", nasty), Place(nasty, nasty, "UTC"), CODE, END)
-    page = Page(body_of(compose(notice, AINO, head=HEAD, notice_id="n-1", now=NOW), "html"))
+    page = Page(body_of(opened(compose(notice, AINO, head=HEAD, notice_id="n-1", now=NOW)), "html"))
     assert page.links == []
     assert "script" not in page.tags
     assert "<script>alert(1)</script><a" in page.words
@@ -97,7 +105,7 @@ def test_what_strangers_write_is_text_in_html_too() -> None:
 def test_a_name_in_a_header_is_only_a_name(name: str, shown: str) -> None:
     """Given a name with signs that mean something in a header, then those signs are not in it."""
     recipient = msgspec.structs.replace(AINO, name=name)
-    (address,) = parsed(compose(READY, recipient, head=HEAD, notice_id="n-1", now=NOW))["To"].addresses
+    (address,) = opened(compose(READY, recipient, head=HEAD, notice_id="n-1", now=NOW))["To"].addresses
     assert (address.display_name, address.addr_spec) == (shown, "aino@people.example")
 
 
@@ -150,21 +158,21 @@ def test_any_names_reach_the_reader_and_no_header(
     recipient = Recipient(name, Address("aino", "people.example"), "fi")
     notice = Ready(About("R7T2K4M9", origin), Place(point, directions, "Europe/Helsinki"), code, END)
     composed = compose(notice, recipient, head=HEAD, notice_id="n-1", now=NOW)
-    mail = parsed(composed)
+    mail = opened(composed)
     assert read_code(mail) == code
     assert set(mail.keys()) == HEADERS
     assert len(mail.keys()) == len(HEADERS)
     assert [str(address.addr_spec) for address in mail["To"].addresses] == ["aino@people.example"]
     assert mail["Subject"] == one_line(write_letter(notice, "fi").subject).replace("=?", "= ?")
-    assert all(len(line) <= 998 for line in composed.as_bytes().split(b"\r\n"))
-    assert b"\n" not in composed.as_bytes().replace(b"\r\n", b"")
+    assert all(len(line) <= 998 for line in composed.whole.split(b"\r\n"))
+    assert b"\n" not in composed.whole.replace(b"\r\n", b"")
 
 
 @given(digits=st.lists(st.from_regex(r"[0-9]{4}", fullmatch=True), min_size=2, max_size=6))
 def test_a_mail_without_a_code_gives_none(digits: list[str]) -> None:
     """Given a mail without a code whose names are full of digits, when read, then no code is found in it."""
     notice = msgspec.structs.replace(NOTICES[4], former=" ".join(digits))
-    assert read_code(parsed(compose(notice, AINO, head=HEAD, notice_id="n-1", now=NOW))) is None
+    assert read_code(opened(compose(notice, AINO, head=HEAD, notice_id="n-1", now=NOW))) is None
 
 
 class Page(HTMLParser):

@@ -100,7 +100,7 @@ async def test_every_notice_is_read_back_by_a_person(tmp_path: Path) -> None:
     async with await open_sink(tmp_path) as sink:
         for notice in NOTICES:
             mail = compose(notice, AINO, head=HEAD, notice_id="n", now=NOW)
-            await asyncio.to_thread(hand_over, sink.port, str(AINO.email), mail.as_bytes().decode("ascii"))
+            await asyncio.to_thread(hand_over, sink.port, str(AINO.email), mail.whole.decode("ascii"))
         codes = [read_code(received.mail()) for received in sink.inbox(str(AINO.email))]
     assert codes == [getattr(notice, "code", None) for notice in NOTICES]
 

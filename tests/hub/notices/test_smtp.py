@@ -4,7 +4,6 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ import pytest
 
 from restante.hub.notices.address import Address
 from restante.hub.notices.kinds import Ready
-from restante.hub.notices.mail import compose, read_code
+from restante.hub.notices.mail import Mail, compose, read_code
 from restante.hub.notices.outcome import Bounced, HandedOver, MailRefusesUs, MailUnreachable, Unreachable
 from restante.hub.notices.sink import Sink, open_sink
 from restante.hub.notices.smtp import Post, SmtpSettings
@@ -20,7 +19,7 @@ from tests.hub.notices.samples import AINO, CODE, END, HEAD, NOW, PARCEL, RAUTAT
 from tests.hub.notices.servers import HANG_UP, SILENCE, encrypted, make_certificate, scripted
 
 
-def letter(notice_id: str = "n-1", code: str = CODE) -> EmailMessage:
+def letter(notice_id: str = "n-1", code: str = CODE) -> Mail:
     """A mail about a parcel that waits."""
     return compose(Ready(PARCEL, RAUTATIENTORI, code, END), AINO, head=HEAD, notice_id=notice_id, now=NOW)
 

@@ -35,9 +35,19 @@ class Letterhead(msgspec.Struct, frozen=True):
     answers: Address
 
 
+class Mail(msgspec.Struct, frozen=True):
+    """A mail as it goes over the wire. It tells of a person, and so does not show itself."""
+
+    message_id: str
+    whole: bytes
+
+    def __repr__(self) -> str:
+        return f"Mail({self.message_id}, …)"
+
+
 def compose(
     notice: Notice, recipient: Recipient, *, head: Letterhead, notice_id: str, now: datetime, link: str = ""
-) -> EmailMessage:
+) -> Mail:
     """Write the mail for ``notice``.
 
     ``notice_id`` becomes the Message-ID, so that a mail sent twice after a lost answer is one mail to a mail server
@@ -47,9 +57,10 @@ def compose(
     assert _ID.fullmatch(notice_id), "a notice id is made here, not outside"
     assert not link or link.startswith(("https://", "http://127.0.0.1")), "a link is made here, not outside"
     letter = write_letter(notice, recipient.language)
+    message_id = f"<{notice_id}@{head.sender.domain}>"
     mail = EmailMessage(policy=SMTP)
     mail["Date"] = now
-    mail["Message-ID"] = f"<{notice_id}@{head.sender.domain}>"
+    mail["Message-ID"] = message_id
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(as_text(letter, network=head.network, link=link))
     mail.add_alternative(as_html(letter, network=head.network, link=link), subtype="html")
@@ -60,9 +71,14 @@ def compose(
         _mailbox_line("Reply-To", head.network, head.answers),
         _header_line("Subject", letter.subject),
     )
-    whole = message_from_bytes("".join(lines).encode("ascii") + mail.as_bytes(), policy=SMTP)
-    assert isinstance(whole, EmailMessage)
-    return whole
+    return Mail(message_id, "".join(lines).encode("ascii") + mail.as_bytes())
+
+
+def opened(mail: Mail) -> EmailMessage:
+    """A mail as the program of its reader takes it apart."""
+    message = message_from_bytes(mail.whole, policy=SMTP)
+    assert isinstance(message, EmailMessage)
+    return message
 
 
 def as_text(letter: Letter, *, network: str, link: str = "") -> str:

@@ -8,7 +8,6 @@ the recipient or the mail (``Bounced``); an answer to anything before that is ab
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from email.message import EmailMessage
 from types import TracebackType
 from typing import Literal, Self
 
@@ -16,6 +15,7 @@ import aiosmtplib
 import msgspec
 
 from restante.hub.notices.address import Address
+from restante.hub.notices.mail import Mail
 from restante.hub.notices.outcome import Bounced, HandedOver, MailRefusesUs, MailUnreachable, Outcome, Unreachable
 
 SERVICE_CLOSING = 421
@@ -73,12 +73,12 @@ class Post:
     ) -> None:
         await self.close()
 
-    async def send(self, mail: EmailMessage, to: Address) -> Outcome:
+    async def send(self, mail: Mail, to: Address) -> Outcome:
         """Hand ``mail`` over for one recipient, whatever its headers say. Never raises for what a server does."""
         line = await self._free.get()
         try:
-            await line.deliver(mail.as_bytes(), str(to))
-            return HandedOver(self._clock(), str(mail["Message-ID"]))
+            await line.deliver(mail.whole, str(to))
+            return HandedOver(self._clock(), mail.message_id)
         except (aiosmtplib.SMTPException, OSError) as error:
             return await self._judge(error, line)
         except BaseException:
