@@ -138,8 +138,8 @@ async def test_a_marked_person_is_found_nowhere(
         # After the sink, which quietens its library's log for the sake of people: nothing here may undo that.
         parts = api.parts
         site = Site(
-            parts.dsn, parts.settings, parts.ledger, parts.engine, parts.vault, lambda *_: bytes(32), api.time.now,
-            smtp_port=sink.port,
+            parts.dsn, parts.settings, parts.ledger, parts.engine, parts.vault, lambda *_: bytes(32),
+            refresh=api.ledger.tell, points=api.ledger.points, now=api.time.now, smtp_port=sink.port,
         )  # fmt: skip
         async with open_worker(site) as worker:
             await a_day(api, worker, sink)

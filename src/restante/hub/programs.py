@@ -6,21 +6,18 @@ workers and hubs may run beside each other.
 
 import asyncio
 import errno
-import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from cryptography import x509
 
-from restante.core.access import KdfCost
-from restante.core.refusals import Fault, Refusal
+from restante.core.refusals import Fault
 from restante.core.time import Instant
 from restante.hub.app import Parts, serve
 from restante.hub.callers import OPERATOR_FILE
@@ -30,34 +27,20 @@ from restante.hub.fleet.keys import FleetKeys, open_keys
 from restante.hub.fleet.listener import Clock, Site, listening
 from restante.hub.fleet.records import Records, open_records
 from restante.hub.fleet.service import Fleet
-from restante.hub.fleet.shelf import PostgresShelf
 from restante.hub.fleet.tls import listener_context
-from restante.hub.notices.address import check_address
-from restante.hub.notices.mail import Letterhead
 from restante.hub.notices.sink import open_sink
-from restante.hub.notices.smtp import Post, SmtpSettings
-from restante.hub.people.codes import Codes, in_threads
 from restante.hub.settings import Settings, state_folder
-from restante.hub.worker.ports import Manners, Ports
-from restante.hub.worker.program import Rhythm, Worker
-from restante.hub.worker.steps import Steps
-from restante.store.attempts import open_attempts
+from restante.hub.worker import opening
 from restante.store.postgres import PostgresLedger, open_ledger
 from restante.store.sealed_vault import open_vault
-from restante.store.tables import open_tables
 from restante.store.vault import Vault
 
 MAIL_FOLDER: Final = "mail"
 FLEET_FOLDER: Final = "fleet"
-_CODE_THREADS: Final = 2
 
 T = TypeVar("T")
 
 WallClock = Callable[[], Instant]
-
-
-class MailFromMalformed(Fault):
-    """RESTANTE_MAIL_FROM is no mail address; write one like parcels@network.example."""
 
 
 class PortTaken(Fault):
@@ -138,47 +121,30 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
     """A worker that works until left; gives the mail server it hands notices to, ``host:port``.
 
     Where the settings name none, a sink of its own that keeps mails in the state folder. Faults: ``StoreDown``,
-    ``MailFromMalformed``.
+    ``SenderMalformed``.
     """
     settings = spine.settings
     async with AsyncExitStack() as stack:
-        mail = await _mail_server(spine, stack)
-        post = await stack.enter_async_context(Post(mail, clock=spine.now))
-        attempts = await stack.enter_async_context(open_attempts(spine.dsn))
-        tables = await stack.enter_async_context(open_tables(spine.dsn, name="restante worker", size=1, read_only=True))
-        threads = stack.enter_context(ThreadPoolExecutor(_CODE_THREADS))
-        codes = Codes(
-            spine.ledger,
-            spine.vault,
-            source_key=spine.keys.source_key,
-            cost=KdfCost(n=settings.kdf_n),
-            aside=in_threads(threads),
-        )
-        ports = Ports(
+        host, port = settings.smtp_host, settings.smtp_port
+        if not host:
+            sink = await stack.enter_async_context(await open_sink(spine.folder / MAIL_FOLDER))
+            host, port = "127.0.0.1", sink.port
+        site = opening.Site(
+            dsn=spine.dsn,
+            settings=settings,
             ledger=spine.ledger,
             engine=spine.engine,
             vault=spine.vault,
-            codes=codes,
-            channel=post,
-            attempts=attempts,
+            source_key=spine.keys.source_key,
             refresh=spine.ledger.tell,
-            is_known=PostgresShelf(tables, spine.ledger, settings).is_known,
+            points=spine.ledger.points,
             now=spine.now,
-            chance=random.random,
+            smtp_port=port,
         )
-        head = Letterhead(settings.network, mail.sender, mail.sender)
-        manners = Manners(
-            head,
-            languages=settings.languages,
-            promise_hours=settings.promise_hours,
-            person_days=settings.person_days,
-            pace=settings.pace,
-        )
-        rhythm = Rhythm(pace=settings.pace)
-        worker = Worker(Steps(ports, manners), spine.ledger, now=spine.now, points=spine.ledger.points, rhythm=rhythm)
+        worker = await stack.enter_async_context(opening.open_worker(site))
         working = asyncio.create_task(worker.run())
         try:
-            yield f"{mail.host}:{mail.port}"
+            yield f"{host}:{port}"
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):
@@ -216,18 +182,6 @@ def _fleet(spine: Spine, site: Site, hub_url: str) -> Fleet:
         settings=spine.settings,
         hub_url=hub_url,
     )
-
-
-async def _mail_server(spine: Spine, stack: AsyncExitStack) -> SmtpSettings:
-    settings = spine.settings
-    sender = check_address(settings.mail_from, field="RESTANTE_MAIL_FROM")
-    if isinstance(sender, Refusal):
-        raise MailFromMalformed
-    if settings.smtp_host:
-        tls: Literal["required", "offered"] = "required" if settings.smtp_starttls else "offered"
-        return SmtpSettings(settings.smtp_host, settings.smtp_port, sender, tls=tls)
-    sink = await stack.enter_async_context(await open_sink(spine.folder / MAIL_FOLDER))
-    return SmtpSettings("127.0.0.1", sink.port, sender, tls="never")
 
 
 async def _on_port(stack: AsyncExitStack, serving: AbstractAsyncContextManager[T], *, setting: str, port: int) -> T:

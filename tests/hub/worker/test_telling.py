@@ -14,7 +14,7 @@ from restante.hub.notices.outcome import Bounced, HandedOver, MailRefusesUs, Mai
 from restante.hub.settings import Settings
 from restante.hub.worker.opening import SenderMalformed, Site, open_worker
 from restante.hub.worker.telling import as_attempt, as_tried, channels_of
-from tests.hub.worker.town import Town
+from tests.hub.worker.town import Town, source_key
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -57,7 +57,10 @@ def test_channels_keep_their_number() -> None:
 async def test_a_sender_that_is_no_address_is_named_at_the_start(town: Town) -> None:
     """A worker that could send nothing does not start."""
     settings = Settings(mail_from="nobody")
-    site = Site(town.dsn, settings, town.ledger, town.engine, town.vault, lambda *_: bytes(32), lambda: town.now)
+    site = Site(
+        town.dsn, settings, town.ledger, town.engine, town.vault, source_key,
+        refresh=town.refresh, points=town.every_point, now=lambda: town.now,
+    )  # fmt: skip
     with pytest.raises(SenderMalformed, match="RESTANTE_MAIL_FROM"):
         async with open_worker(site):
             pass

@@ -80,13 +80,13 @@ class Town:
         codes = Codes(self.ledger, self.vault, source_key=source_key, cost=CHEAP, aside=self.aside)
         ports = Ports(
             self.ledger, self.engine, self.vault, codes, self.channel, self.attempts,
-            refresh=self._refresh, is_known=self._is_known, now=lambda: self.now, chance=lambda: 0.5,
+            refresh=self.refresh, is_known=self._is_known, now=lambda: self.now, chance=lambda: 0.5,
         )  # fmt: skip
         return Steps(ports, Manners(HEAD, patience=self.patience))
 
     def worker(self, **rhythm: Any) -> Worker:
         """A worker over this town's stores."""
-        return Worker(self.steps(), self.ledger, now=lambda: self.now, points=self._points, rhythm=Rhythm(**rhythm))
+        return Worker(self.steps(), self.ledger, now=lambda: self.now, points=self.every_point, rhythm=Rhythm(**rhythm))
 
     async def drain(self) -> int:
         """Have a worker do all that is due."""
@@ -232,14 +232,16 @@ class Town:
             await self.channel.close()
         self.threads.shutdown()
 
-    async def _refresh(self, point: PointId) -> None:
+    async def refresh(self, point: PointId) -> None:
+        """Note that the manifest of a point is due."""
         self.refreshed.append(point)
 
     async def _is_known(self, head: SourceHead, verifier: str) -> bool:
         assert verifier, "only a code that was made can be known"
         return head.source in {source for source, *_ in self._heads.values()} and self.knows_codes
 
-    async def _points(self) -> list[PointId]:
+    async def every_point(self) -> list[PointId]:
+        """The points that a worker goes round."""
         return self.points
 
 

@@ -19,11 +19,10 @@ from restante.hub.notices.smtp import Post, SmtpSettings
 from restante.hub.people.codes import Codes, SourceKey, in_threads
 from restante.hub.settings import Settings
 from restante.hub.worker.ports import Manners, Ports, Refresh
-from restante.hub.worker.program import Rhythm, Worker
+from restante.hub.worker.program import Points, Rhythm, Worker
 from restante.hub.worker.steps import Steps
 from restante.store.attempts import open_attempts
 from restante.store.ledger import Ledger
-from restante.store.points import open_points
 from restante.store.tables import open_tables
 from restante.store.vault import Vault
 
@@ -39,8 +38,7 @@ class SenderMalformed(Fault):
 class Site(msgspec.Struct, frozen=True):
     """What a worker works on. ``smtp_port`` is where mail goes if the settings name no mail server: the local sink's.
 
-    ``refresh`` has a manifest built anew in this process (the listener's ``refresh``); without it every hub on the
-    database is signalled.
+    ``refresh`` has a manifest built anew, wherever the session is; ``points`` are those to be gone round.
     """
 
     dsn: str
@@ -49,10 +47,10 @@ class Site(msgspec.Struct, frozen=True):
     engine: Engine
     vault: Vault
     source_key: SourceKey
+    refresh: Refresh
+    points: Points
     now: Callable[[], Instant]
     smtp_port: int = 0
-    refresh: Refresh | None = None
-    rhythm: Rhythm = Rhythm()
 
 
 @asynccontextmanager
@@ -63,7 +61,6 @@ async def open_worker(site: Site) -> AsyncIterator[Worker]:
     try:
         async with (
             open_attempts(site.dsn) as attempts,
-            open_points(site.dsn) as points,
             open_tables(site.dsn, name="restante worker", size=1, read_only=True) as tables,
             Post(_smtp(site, sender), clock=site.now) as post,
         ):
@@ -81,14 +78,13 @@ async def open_worker(site: Site) -> AsyncIterator[Worker]:
                 codes,
                 post,
                 attempts,
-                refresh=site.refresh or points.signal,
+                refresh=site.refresh,
                 is_known=PostgresShelf(tables, site.ledger, site.settings).is_known,
                 now=site.now,
                 chance=random.random,
             )
-            rhythm = msgspec.structs.replace(site.rhythm, pace=site.settings.pace)
-            steps = Steps(ports, _manners(site.settings, sender))
-            yield Worker(steps, site.ledger, now=site.now, points=points.every, rhythm=rhythm)
+            steps, rhythm = Steps(ports, _manners(site.settings, sender)), Rhythm(pace=site.settings.pace)
+            yield Worker(steps, site.ledger, now=site.now, points=site.points, rhythm=rhythm)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
@@ -101,7 +97,7 @@ def _sender(settings: Settings) -> Address:
 
 
 def _manners(settings: Settings, sender: Address) -> Manners:
-    head = Letterhead(settings.network.title(), sender, sender)
+    head = Letterhead(settings.network, sender, sender)
     return Manners(
         head,
         languages=settings.languages,
