@@ -5,6 +5,7 @@ from restante.core.ids import StayKey
 from restante.edge.boards.steel import Deed
 from restante.edge.drivers.port import Door, DoorReading, Item
 from restante.edge.inputs import Choice, DoorsSeen, Inspected, ManifestCame
+from restante.edge.screens import IDLE
 from restante.wire.manifest import Grant, GrantKind, ListedCompartment, difference, sign
 from tests.edge.rig import (
     CARRIER,
@@ -32,6 +33,18 @@ def test_before_the_first_session_nothing_is_written() -> None:
     assert rig.kinds() == []
     rig.open_session()
     assert rig.kinds() == ["started"]
+
+
+def test_the_screen_says_at_once_that_the_bank_is_in_service() -> None:
+    """Given a bank out of its box, then its screen says so from the start, and no more from the first manifest on."""
+    rig = Rig()
+    assert rig.words == "This locker is not in service yet."
+    rig.open_session()
+    assert rig.words == "This locker is not in service yet."
+    rig.send(service=service())
+    assert rig.agent.state.screen == IDLE
+    rig.wake()
+    assert rig.agent.state.screen == IDLE
 
 
 def test_the_first_manifest_key_is_kept() -> None:

@@ -170,6 +170,8 @@ def _hub(draft: Draft, given: SessionOpened | HubTime | SessionEnded | ForkTold 
             draft.put(forked=True)
         case ManifestCame():
             lists.came(draft, given)
+            if draft.state.screen == screens.NOT_INSTALLED:
+                draft.show(_resting(draft.state))
         case _:
             assert_never(given)
 
@@ -192,6 +194,7 @@ def _session_opened(draft: Draft, given: SessionOpened) -> None:
 def _woke(draft: Draft, software: str) -> None:
     """Report the start, and what it interrupted; before the first session there is no journal to report to."""
     draft.put(software=software, seen={}, round=None, online=False)
+    draft.show(_resting(draft.state))
     lost = openings.left_unfinished(draft)
     if draft.state.installed is None:
         return
