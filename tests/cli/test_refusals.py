@@ -64,6 +64,13 @@ def test_a_refusal_names_its_code_and_its_field(
     assert words.count("\n") == 1
 
 
+def test_an_old_book_waits_for_a_controller_that_is_enrolled(capsys: pytest.CaptureFixture[str]) -> None:
+    """Given a state folder without an identity, when an old book is to be taken in, then a fault says what to do."""
+    code, words = run(["bank", "upload-book", "old.sqlite", "--state", "b"], capsys)
+    assert code == FAILED
+    assert "not enrolled yet" in words
+
+
 @pytest.mark.parametrize("arguments", [["nothing"], ["points", "--nothing"], ["db", "sing"], ["bank"]])
 def test_what_is_not_understood_is_told_apart(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Given a command that does not exist or lacks what it needs, the exit code is 2."""

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from restante.cli.ending import Stop
 from restante.cli.lifeline import hold_lifeline
@@ -18,6 +18,8 @@ from restante.cli.lifeline import hold_lifeline
 if TYPE_CHECKING:
     from restante.edge.bank import SourceConfig
     from restante.hub.programs import Spine
+
+bank = App(name="bank", help="Run the program in a locker bank.")
 
 STOP_SECONDS = 5.0
 
@@ -46,7 +48,8 @@ def worker(*, json: Json = False) -> None:
     _run_served(_worker(json=json))
 
 
-def bank(
+@bank.default
+def run_bank(
     *,
     state: StateFolder,
     board: Annotated[str, Parameter(help="Lock boards: emulated:<doors>, or xor8a:<port>:<boards>.")] = "emulated:8",
@@ -55,6 +58,27 @@ def bank(
 ) -> None:
     """Run the program in a locker bank; it enrols by its invitation first and needs none afterwards."""
     _run(_source(kind="bank", board=board, state=state, invitation=_invitation(invitation), json=json))
+
+
+@bank.command(name="upload-book")
+def upload_book(
+    book: Annotated[Path, Parameter(help="The book of the replaced controller: book.sqlite from its disk.")],
+    *,
+    state: StateFolder,
+) -> None:
+    """Have what a replaced controller's disk still holds sent up by the controller in its place.
+
+    Stop that one first, and copy the old file (with book.sqlite-wal, if there is one) to where it can be written. It
+    goes up when the program is started again; what does not follow from what the hub has is set aside there.
+    """
+    from restante.edge.bank import take_in_book
+
+    taken = take_in_book(state, book)
+    if not taken:
+        rule = "The book holds no earlier log epoch, or this controller has written in all of them."
+        raise Stop("book-not-older", field="book", rule=rule)
+    for one in taken:
+        print(f"Log epoch {one.epoch}: {one.seq} entries, {one.seq - one.acked} never acknowledged.")
 
 
 def counter(

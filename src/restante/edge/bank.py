@@ -7,7 +7,7 @@ import random
 import signal
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -31,6 +31,7 @@ from restante.edge.keeping import KeptAgent, next_boot
 from restante.edge.loopback_server import LoopbackServer, serving
 from restante.edge.running import Running, Wall
 from restante.wire.enrol import parse_invitation
+from restante.wire.journal import Extent
 
 SOFTWARE: Final = "restante 0.1.0"
 BOOK_FILE: Final = "book.sqlite"
@@ -99,6 +100,23 @@ async def run_source(config: SourceConfig, *, stop: asyncio.Event | None = None)
         if board is not None:
             await board.close()
         book.close()
+
+
+def take_in_book(state_directory: Path, old: Path) -> tuple[Extent, ...]:
+    """Take the earlier logs of a replaced controller's book into the book of the one in its place, which sends them up.
+
+    The program of this controller must not be running. Faults: `ConfigWrong` before it is enrolled, those of the
+    identity, and those of `open_book` for both books.
+    """
+    identity = load_identity(state_directory / IDENTITY_FOLDER)
+    if identity is None:
+        raise ConfigWrong("this controller is not enrolled yet: start it with its invitation first")
+    source = identity.name.source
+    with (
+        closing(open_book(state_directory / BOOK_FILE, source=source)) as book,
+        closing(open_book(old, source=source)) as other,
+    ):
+        return book.take_in(other)
 
 
 def _prepared(config: SourceConfig, book: Book, *, board: LockBoard | None, identity: Identity | None) -> Running:

@@ -21,6 +21,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from restante.core.refusals import Refusal
 from restante.core.time import Instant, millis
 from restante.edge.book_file import (
@@ -199,6 +201,23 @@ class Book:
         with self.step():
             return sum(_trim(self._db, log, before_ms) for log in logs_in(self._db))
 
+    def take_in(self, old: "Book") -> tuple[Extent, ...]:
+        """Take over the earlier logs of another book of this source, whole; what of them is now here.
+
+        A replaced controller's disk may hold entries that never went up; here they go up before this book's own. A log
+        that this book has written itself is left as it is, for one book holds one history of an epoch.
+        """
+        assert old.source == self.source, "a book is opened as its own source's"
+        with old._guard(), self.step():
+            taken = [log for log in logs_in(old._db) if log.epoch < self.head.epoch and self._is_empty(log.epoch)]
+            for log in taken:
+                _copy_log(log, old._db, self._db)
+        return tuple(Extent(log.epoch, log.head_seq, log.acked_seq) for log in taken)
+
+    def _is_empty(self, epoch: int) -> bool:
+        log = log_of(self._db, epoch)
+        return log is None or log.head_seq == 0
+
     def close(self) -> None:
         """Put the write-ahead log away and let go of the file."""
         self._db.close()
@@ -258,6 +277,13 @@ def _begin(db: sqlite3.Connection, source: str, epoch: int) -> Head:
     row = (epoch, source, *(0, head.hash) * 3)
     db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     return head
+
+
+def _copy_log(log: Log, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    new.execute("DELETE FROM log WHERE epoch = ?", (log.epoch,))
+    new.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(log))
+    rows = old.execute("SELECT epoch, seq, hash, wall_ms, body FROM entry WHERE epoch = ?", (log.epoch,))
+    new.executemany("INSERT INTO entry (epoch, seq, hash, wall_ms, body) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _entry(digest: str, body: bytes) -> Entry:
