@@ -1,12 +1,15 @@
 """A name means one thing, also when the connection broke between two questions."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import psycopg
 import pytest
 
 from restante.core.ids import Lane, OrgId, ParcelId, laned_id
-from restante.store.directory import Claim, RequestNote, code_of, open_directory
+from restante.store.directory import Claim, Gathering, RequestNote, code_of, open_directory
 
 pytestmark = pytest.mark.postgres
 
@@ -43,6 +46,39 @@ async def test_a_code_that_is_taken_is_drawn_anew(database: str) -> None:
         for _ in range(2):
             (named,) = await directory.claim([taken])
             assert named.code == code_of(taken.parcel, 1)
+
+
+async def test_what_is_claimed_already_keeps_nobody_else_out(database: str) -> None:
+    """Given a claimed reference, when it is claimed with others, in other words and twice, then each has its answer."""
+    async with open_directory(database, key=bytes(32)) as directory:
+        (first,) = await directory.claim([claim(1)])
+        other = msgspec.structs.replace(claim(2), content=b"other words")
+        told = await directory.claim([claim(3, b"B"), other, claim(4, b"C"), claim(5, b"C")])
+        assert [one.parcel for one in told] == [claim(n).parcel for n in (3, 1, 4, 4)]
+        assert [one.same for one in told] == [True, False, True, True]
+        assert told[1].code == first.code
+        for one in told:
+            assert await directory.parcel_of_code(one.code) == one.parcel
+        for unused in (claim(2), claim(5)):
+            assert await directory.parcel_of_code(code_of(unused.parcel, 0)) is None
+
+
+async def test_questions_wait_for_those_that_come_with_them() -> None:
+    """Given a question, when another comes a turn of the loop later, then one trip answers both."""
+    trips: list[list[int]] = []
+
+    async def run(questions: Sequence[int]) -> Sequence[int]:
+        trips.append(list(questions))
+        return questions
+
+    async def later(gathering: Gathering[int, int]) -> Sequence[int]:
+        await asyncio.sleep(0)
+        return await gathering.ask([2])
+
+    gathering = Gathering(run)
+    first, second = await asyncio.gather(gathering.ask([1]), later(gathering))
+    assert (first, second) == ([1], [2])
+    assert trips == [[1, 2]]
 
 
 async def test_the_first_request_under_a_key_stands(database: str) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Generic, TypeVar
 
@@ -51,6 +51,9 @@ class Gathering(Generic[A, B]):
     async def _work(self) -> None:
         try:
             while self._waiting:
+                # One turn of the loop reads the requests that have come meanwhile, the next lets them ask.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
                 await self._trip(self._gathered())
         finally:
             self._writer = None
@@ -178,10 +181,16 @@ class Directory:
     async def _claim(self, claims: Sequence[Claim]) -> Sequence[Named]:
         # Sorted, so that two trips that want the same names wait for each other in one order.
         asked = sorted(claims, key=lambda claim: claim.name)
-        names = {"names": blobs(claim.name for claim in asked)}
-        rows = await self._trip([("put_names", _columns(asked)), ("put_own_codes", names), ("claimed", names)])
+        codes = {claim.parcel: code_of(claim.parcel, 0) for claim in asked}
+        ((put,),) = await self._fetch("claim_new", _columns(asked, codes))
+        if put == len(asked):
+            return [Named(one.parcel, codes[one.parcel], same=True) for one in claims]
+        return await self._claimed(claims, {"names": blobs(claim.name for claim in asked)})
+
+    async def _claimed(self, claims: Sequence[Claim], names: trips.Given) -> Sequence[Named]:
+        """What claimed names mean, some of them for longer; gives other codes to those whose own is another's."""
         found = {}
-        for name, parcel, code, content, is_own in rows:
+        for name, parcel, code, content, is_own in await self._trip([("put_own_codes", names), ("claimed", names)]):
             own = code if is_own else await self._next_code(bytes(name), ParcelId(parcel), code)
             found[bytes(name)] = ParcelId(parcel), own, bytes(content)
         return [Named(*found[one.name][:2], found[one.name][2] == one.content) for one in claims]
@@ -241,12 +250,12 @@ async def open_directory(dsn: str, *, key: bytes, connections: int = 4) -> Async
         await writers.close()
 
 
-def _columns(claims: Sequence[Claim]) -> trips.Given:
+def _columns(claims: Sequence[Claim], codes: Mapping[ParcelId, str]) -> trips.Given:
     return {
         "names": blobs(claim.name for claim in claims),
         "orgs": texts(claim.org for claim in claims),
         "parcels": uuids(claim.parcel for claim in claims),
-        "codes": plain(code_of(claim.parcel, 0) for claim in claims),
+        "codes": plain(codes[claim.parcel] for claim in claims),
         "contents": blobs(claim.content for claim in claims),
         "ats": instants(claim.at for claim in claims),
     }

@@ -1,20 +1,26 @@
 -- Names that mean one thing only: an organisation's references, parcel codes, and requests by their Idempotency-Key.
 
--- name: put_names
--- Claim references for parcels, unless they are claimed already.
-INSERT INTO directory (name, org, parcel, code, content, at)
-SELECT * FROM unnest(
-    %(names)s::bytea[], %(orgs)s::text[], %(parcels)s::uuid[], %(codes)s::text[], %(contents)s::bytea[],
-    %(ats)s::timestamptz[])
-ON CONFLICT (name) DO NOTHING;
+-- name: claim_new
+-- Claim references for parcels, with their parcel codes, unless they are claimed already; in order, so that no two trips
+-- that want the same wait for each other. Tells how many are claimed now and have the code that was meant for them.
+WITH put AS (
+    INSERT INTO directory (name, org, parcel, code, content, at)
+    SELECT
+        unnest(%(names)s::bytea[]), unnest(%(orgs)s::text[]), unnest(%(parcels)s::uuid[]), unnest(%(codes)s::text[]),
+        unnest(%(contents)s::bytea[]), unnest(%(ats)s::timestamptz[])
+    ON CONFLICT (name) DO NOTHING RETURNING code, parcel
+), own AS (
+    INSERT INTO code_directory (code, parcel) SELECT code, parcel FROM put ORDER BY code
+    ON CONFLICT (code) DO NOTHING RETURNING 1
+)
+SELECT count(*) FROM own;
 
 -- name: names
 -- What references mean.
 SELECT name, parcel::text, code, content FROM directory WHERE name = ANY (%(names)s::bytea[]);
 
 -- name: put_own_codes
--- Claim the parcel codes of references, unless they are claimed already; in order, so that no two trips that want the
--- same codes wait for each other.
+-- Claim the parcel codes of references, unless they are claimed already; in order, as above.
 INSERT INTO code_directory (code, parcel)
 SELECT code, parcel FROM directory WHERE name = ANY (%(names)s::bytea[]) ORDER BY code
 ON CONFLICT (code) DO NOTHING;

@@ -3,16 +3,14 @@
 -- name: remember_new
 -- Keys and sealed details of people, where none of them has a key yet; else only the keys that are missing. Tells of how
 -- many the details were put: of all or of none.
-WITH given AS (
-    SELECT * FROM unnest(
-        %(lanes)s::int[], %(ids)s::uuid[], %(keys)s::bytea[], %(bodies)s::bytea[], %(parcels)s::uuid[])
-    AS g (lane, id, wrapped_key, sealed, kept_for)
-), held AS (
-    INSERT INTO person_key.contact_key (lane, id, wrapped_key) SELECT lane, id, wrapped_key FROM given
+WITH held AS (
+    INSERT INTO person_key.contact_key (lane, id, wrapped_key)
+    SELECT unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(keys)s::bytea[])
     ON CONFLICT (lane, id) DO NOTHING RETURNING 1
 ), put AS (
     INSERT INTO contact (lane, id, sealed, kept_for)
-    SELECT lane, id, sealed, kept_for FROM given
+    SELECT
+        unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(bodies)s::bytea[]), unnest(%(parcels)s::uuid[])
     WHERE (SELECT count(*) FROM held) = cardinality(%(ids)s::uuid[])
     ON CONFLICT (lane, id) DO UPDATE SET sealed = excluded.sealed, kept_for = excluded.kept_for RETURNING 1
 )
