@@ -30,12 +30,13 @@ from restante.core import commands as cmd
 from restante.core.facts import ParcelTakenOut
 from restante.core.ids import Lane
 from restante.core.time import Instant
-from restante.hub.app import Parts, operator_key, real_now, serve
+from restante.hub.app import Parts, operator_key, serve
 from restante.hub.engine import Accepted, Engine, settle_memory
 from restante.hub.fleet.keyfiles import open_authority
 from restante.hub.fleet.keys import open_keys
 from restante.hub.fleet.records import open_records
 from restante.hub.fleet.service import Fleet
+from restante.hub.programs import real_now
 from restante.hub.settings import Settings
 from restante.store import embedded, migrate
 from restante.store.postgres import open_ledger

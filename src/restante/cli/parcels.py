@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from restante.cli.calling import Calls, Hub, KeyFile, calling
 from restante.cli.ending import say
+from restante.core.access import show_code
 
 app = App(name="parcel", help="Announce, show and follow parcels.")
 
@@ -48,7 +49,7 @@ def announce(
     if json:
         say(made)
         return
-    print(f"Parcel {_shown(made['code'])}, size {made['size']}. Its id: {made['parcel']}")
+    print(f"Parcel {show_code(made['code'])}, size {made['size']}. Its id: {made['parcel']}")
     if promise := made.get("promise"):
         print(f"Room is promised until {_when(promise['until'])}.")
     if problem := made.get("problem"):
@@ -69,7 +70,7 @@ def show(parcel: Named, *, json: Json = False, api: Hub = "", key_file: KeyFile 
     if json:
         say(found)
         return
-    print(f"Parcel {_shown(found['code'])} of {found['org']}: {found['stage']}; {found['actor']} acts next.")
+    print(f"Parcel {show_code(found['code'])} of {found['org']}: {found['stage']}; {found['actor']} acts next.")
     if promise := found.get("promise"):
         print(f"Room is promised at {promise['point']} until {_when(promise['until'])}.")
     if stay := found.get("stay"):
@@ -100,10 +101,6 @@ def _find(hub: Calls, parcel: str) -> dict[str, Any]:
     if len(parcel) == 36:
         return hub.get(f"/parcels/{parcel}")
     return hub.get(f"/parcels/by-code/{parcel.replace(' ', '')}")
-
-
-def _shown(code: str) -> str:
-    return f"{code[:4]} {code[4:]}"
 
 
 def _when(text: str) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -276,11 +275,6 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _no_signals() -> AbstractContextManager[None]:
     return nullcontext()
-
-
-def real_now() -> Instant:
-    """The time by the machine's clock."""
-    return datetime.now(UTC)
 
 
 def operator_key(folder: Path) -> str:

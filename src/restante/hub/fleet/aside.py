@@ -8,8 +8,9 @@ here as it came, nothing is adopted from it, and a case names it. Keeping an ent
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from restante.core.ids import SourceId, lane_of
+from restante.core.ids import SourceId
 from restante.core.time import Instant
+from restante.hub.fleet.records import source_keys
 from restante.store import statements
 from restante.store.ledger import JournalRow
 from restante.store.tables import Tables
@@ -41,7 +42,7 @@ class PostgresAside:
 
     async def keep(self, rows: Sequence[JournalRow], now: Instant) -> tuple[int, int]:
         """See ``Aside``."""
-        keys = {**_keys(rows[0].source), "epoch": rows[0].epoch}
+        keys = {**source_keys(rows[0].source), "epoch": rows[0].epoch}
         given = {
             **keys,
             "now": now,
@@ -56,16 +57,16 @@ class PostgresAside:
 
     async def hashes(self, source: SourceId, epoch: int, span: range) -> frozenset[str]:
         """See ``Aside``."""
-        given = {**_keys(source), "epoch": epoch, "first": span.start, "after": span.stop}
+        given = {**source_keys(source), "epoch": epoch, "first": span.start, "after": span.stop}
         return frozenset(found for (found,) in await self._tables.rows(_SQL["hashes_aside"], given))
 
     async def last(self, source: SourceId) -> Mapping[int, int]:
         """See ``Aside``."""
-        return dict(await self._tables.rows(_SQL["last_aside"], _keys(source)))
+        return dict(await self._tables.rows(_SQL["last_aside"], source_keys(source)))
 
     async def entries(self, source: SourceId) -> Sequence[JournalRow]:
         """See ``Aside``."""
-        rows = await self._tables.rows(_SQL["entries_aside"], _keys(source))
+        rows = await self._tables.rows(_SQL["entries_aside"], source_keys(source))
         return [JournalRow(source, epoch, seq, found, bytes(entry)) for epoch, seq, found, entry in rows]
 
 
@@ -95,7 +96,3 @@ class MemoryAside:
     async def entries(self, source: SourceId) -> Sequence[JournalRow]:
         """See ``Aside``."""
         return [self._kept[key] for key in sorted(self._kept) if key[0] == source]
-
-
-def _keys(source: SourceId) -> dict[str, object]:
-    return {"lane": lane_of(source), "source": source}

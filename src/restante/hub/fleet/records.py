@@ -59,7 +59,7 @@ class Records:
 
     async def put_code(self, code: EnrolmentCode) -> None:
         """Keep an enrolment code; earlier ones of the source are withdrawn, so that one is good at a time."""
-        keys = _keys(SourceId(code.name.source))
+        keys = source_keys(SourceId(code.name.source))
         async with self._locked(keys) as run:
             await run(_SQL["drop_codes"], keys)
             await run(_SQL["put_code"], {**keys, "digest": code.digest, "expires_at": code.expires_at})
@@ -76,7 +76,7 @@ class Records:
         source = SourceId(issued.peer.name.source)
         if not is_laned_id(source):
             return False
-        keys = _keys(source)
+        keys = source_keys(source)
         async with self._locked(keys) as run:
             if not await _may_hold(run, issued, code):
                 return False
@@ -92,7 +92,7 @@ class Records:
 
     async def revoke(self, source: SourceId, now: Instant) -> int:
         """Revoke every certificate of a source and withdraw its codes, and tell all hubs; how many were revoked."""
-        keys = _keys(source)
+        keys = source_keys(source)
         async with self._locked(keys) as run:
             await run(_SQL["drop_codes"], keys)
             ended = await run(_SQL["revoke_certificates"], {**keys, "now": now})
@@ -105,7 +105,7 @@ class Records:
 
     async def enter(self, source: SourceId, point: PointId, *, session: str, now: Instant) -> None:
         """Record a source's new session and tell all hubs."""
-        row = {**_keys(source), "point": point, "session": session, "now": now}
+        row = {**source_keys(source), "point": point, "session": session, "now": now}
         await self.tables.trip([(_SQL["enter_session"], row), _told(SessionTaken(source, session))])
 
     async def keep_sessions(self, beats: Sequence[Beat]) -> frozenset[str]:
@@ -126,7 +126,7 @@ class Records:
     async def told_lost(self, sources: Iterable[SourceId], before: Instant) -> None:
         """Note that the engine has been told."""
         for source in sources:
-            await self.tables.rows(_SQL["told_lost"], {**_keys(source), "before": before})
+            await self.tables.rows(_SQL["told_lost"], {**source_keys(source), "before": before})
 
     async def stir(self, point: PointId) -> None:
         """Have the manifest of a point brought up to date, in whatever hub process its session is."""
@@ -153,13 +153,14 @@ async def open_records(dsn: str, network: str, *, size: int = 4) -> AsyncIterato
         yield Records(dsn, tables, network)
 
 
-def _keys(source: SourceId) -> dict[str, object]:
+def source_keys(source: SourceId) -> dict[str, object]:
+    """The parameters that name a source's rows in every statement of the fleet."""
     return {"lane": lane_of(source), "source": source}
 
 
 async def _may_hold(run: Run, issued: Issued, code: EnrolmentCode | None) -> bool:
     """A new machine may hold a certificate by its code, a known one while its source has another that is good."""
-    keys = _keys(SourceId(issued.peer.name.source))
+    keys = source_keys(SourceId(issued.peer.name.source))
     if code is not None:
         return bool(await run(_SQL["use_code"], {**keys, "digest": code.digest, "used_by": code.used_by}))
     return bool(await run(_SQL["live_certificate"], {**keys, "now": issued.not_before}))

@@ -13,10 +13,11 @@ from typing import Final, Protocol
 
 import msgspec
 
-from restante.core.ids import SourceId, lane_of
+from restante.core.ids import SourceId
 from restante.core.time import Instant, millis
 from restante.core.world import SourceHead
 from restante.hub.fleet.manifests import KEPT, MAX_GENERATION, Held, manifest_for, next_manifest
+from restante.hub.fleet.records import source_keys
 from restante.hub.settings import Settings
 from restante.store import statements
 from restante.store.ledger import Ledger, PointView
@@ -79,12 +80,12 @@ class PostgresShelf:
         hub_epoch, generation = head.in_force
         if not (0 < hub_epoch < MAX_GENERATION and 0 < generation < MAX_GENERATION):
             return False
-        issued = {"lane": lane_of(head.source), "source": head.source, "hub_epoch": hub_epoch, "generation": generation}
+        issued = {**source_keys(head.source), "hub_epoch": hub_epoch, "generation": generation}
         return bool(await self._tables.rows(_SQL["verifier_issued"], {**issued, "verifier": verifier.encode()}))
 
     async def _issue(self, run: Run, view: PointView, held: Held, *, now: Instant) -> Kept:
         source = view.head.source
-        keys = {"lane": lane_of(source), "source": source}
+        keys = source_keys(source)
         await run(_SQL["know_source"], keys)
         await run(_SQL["lock_source"], keys)
         newer = await self._ledger.view(view.point.id)
@@ -140,7 +141,7 @@ class MemoryShelf:
 
 
 async def _kept(run: Run, source: SourceId) -> Kept:
-    rows = await run(_SQL["manifests"], {"lane": lane_of(source), "source": source, "limit": KEPT})
+    rows = await run(_SQL["manifests"], {**source_keys(source), "limit": KEPT})
     return tuple(_MANIFEST.decode(document) for (document,) in rows)
 
 
