@@ -104,6 +104,33 @@ def test_what_is_revoked_while_the_coil_rests_opens_nothing(revoked: str) -> Non
     assert "Wait a moment." not in rig.words
 
 
+@pytest.mark.parametrize("taking_back", [False, True])
+def test_a_courier_who_left_is_not_waited_for(*, taking_back: bool) -> None:
+    """Given a courier who waits for a coil and closes the round, when it has cooled, then no door opens to nobody."""
+    rig, door = with_a_parcel(doors=2)
+    rig.send(r1=recall(1))
+    rig.not_pulsed |= {door: COOLING, 2: COOLING}
+    if taking_back:
+        rig.choose(Choice.TAKE_BACK)
+    else:
+        rig.scan(2)
+    rig.choose(Choice.CLOSE_ROUND)
+    asked = len(rig.pulses)
+    rig.tick(seconds=5)
+    assert len(rig.pulses) == asked
+    assert rig.words == "Your round is closed."
+    assert rig.agent.state.openings == {}
+
+
+def test_who_waits_for_a_coil_is_not_told_to_shut_a_door() -> None:
+    """Given somebody who waits for a coil, when more is typed, then the screen still asks to wait, and only that."""
+    rig, door = with_a_parcel()
+    rig.not_pulsed[door] = COOLING
+    rig.code(CODE)
+    rig.code(CODE)
+    assert rig.words == f"Wait a moment. Door {door} opens in a few seconds."
+
+
 def test_a_deposit_that_waits_heeds_a_fork() -> None:
     """Given a parcel that waits for a coil, when the journal is found forked, then it does not go in."""
     rig, _ = with_a_parcel(doors=2)

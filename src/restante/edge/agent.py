@@ -142,7 +142,7 @@ def _inspected(draft: Draft, door: int) -> None:
 def _shut_first(draft: Draft) -> None:
     """Say once more what must be done first; the screen of the open door stays."""
     lines = draft.state.screen.lines
-    if screens.SHUT_THE_DOOR_FIRST not in lines:
+    if screens.SHUT_THE_DOOR_FIRST not in lines and not openings.is_about_to_open(draft):
         lines = (screens.SHUT_THE_DOOR_FIRST, *lines)
     draft.show(msgspec.structs.replace(draft.state.screen, lines=lines))
 

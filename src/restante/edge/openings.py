@@ -33,6 +33,7 @@ AJAR_MS: Final = screens.LINGER_MS
 LONGEST_REST_MS: Final = DEADLINE_MS
 _UNDER_WAY: Final = frozenset({Stage.PULSED, Stage.RESTING, Stage.DOUBTFUL})
 _NOBODY_PULSES: Final = frozenset({"unknown-door", "bus-closed"})
+_NOT_SEEN_OPEN: Final = frozenset({Stage.PULSED, Stage.RESTING})
 _UNSEEN_YET: Final = frozenset({Stage.DOUBTFUL, Stage.INTERRUPTED})
 
 
@@ -141,6 +142,11 @@ def is_busy(draft: Draft) -> bool:
     )
 
 
+def is_about_to_open(draft: Draft) -> bool:
+    """Whether all that people wait for is a door that will open by itself."""
+    return all(opening.stage in _NOT_SEEN_OPEN for opening in draft.state.openings.values())
+
+
 def front(draft: Draft) -> Opening | None:
     """The opening that the person at the screen is dealing with: the latest one."""
     return max(draft.state.openings.values(), key=lambda opening: opening.intent, default=None)
@@ -211,8 +217,10 @@ def _not_pulsed(draft: Draft, opening: Opening, verdict: NotPulsed) -> None:
 
 
 def _rested(draft: Draft, opening: Opening) -> None:
-    """The coil has cooled: decide anew, for permissions and doors may have changed meanwhile."""
+    """The coil has cooled: decide anew, for permissions and doors may have changed meanwhile, and people gone."""
     draft.drop_opening(opening.door)
+    if opening.task.by is By.COURIER and draft.state.round is None:
+        return
     match opening.task:
         case Putting():
             follow(draft, deposits.go_on(draft, opening.task))
