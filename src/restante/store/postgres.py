@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
@@ -12,12 +13,14 @@ from psycopg.pq import TransactionStatus
 from restante.core.commands import Keys
 from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId, lane_of
 from restante.core.parcel import Parcel
+from restante.core.refusals import Fault
 from restante.core.reservation import Room
 from restante.core.time import Instant
 from restante.core.timers import TimerKind
 from restante.core.world import SourceHead, World
 from restante.store import bodies, connect, statements, trips, upkeep
 from restante.store.arrays import Column, big_numbers, lanes, numbers, texts, uuids
+from restante.store.kept import KeptRows, Row
 from restante.store.ledger import (
     KEPT_DAYS,
     Changes,
@@ -35,7 +38,7 @@ from restante.store.ledger import (
 )
 from restante.store.trips import Rows
 from restante.store.writers import Writers, faults_named
-from restante.store.writes import Versions, writes
+from restante.store.writes import heads_after, writes
 
 _SQL: Final = {
     name: statement
@@ -43,6 +46,15 @@ _SQL: Final = {
     for name, statement in statements.load("restante.store", file).items()
 }
 _PREPARED: Final = trips.prepared(_SQL)
+Found = dict[str, dict[Any, Row]]
+_NOT_YET: Final[Row] = (0, None)
+# Each kind of row that a batch loads whole: its statement, how its body is read, and what its rows are named by.
+_LOADED: Final[Mapping[str, tuple[str, msgspec.json.Decoder[Any], str]]] = {
+    "parcels": ("load_parcels", bodies.PARCEL, "id"),
+    "rooms": ("load_rooms", bodies.ROOM, "point"),
+    "sources": ("load_sources", bodies.SOURCE, "source"),
+    "points": ("load_points", bodies.POINT, "id"),
+}
 _PAGES_KNOWN: Final = 1024
 # How far the clocks of two hubs may differ: a page of the feed is looked for from this long before the last one's end.
 _CLOCK_SLACK: Final = timedelta(days=1)
@@ -52,24 +64,50 @@ class PostgresBatch:
     """Locked lanes and loaded rows in one open transaction."""
 
     def __init__(
-        self, db: AsyncConnection, world: World, *, versions: Versions, receipts: Mapping[CommandId, Receipt]
+        self,
+        db: AsyncConnection,
+        keys: Keys,
+        found: Found,
+        *,
+        lanes: Rows,
+        receipts: Mapping[CommandId, Receipt],
+        kept: KeptRows,
     ) -> None:
-        self.world = world
-        self.heads: Mapping[Lane, int] = versions.heads
+        rows = {table: {key: row for key, (_, row) in of.items()} for table, of in found.items()}
+        self.world = World(
+            dict.fromkeys(keys.parcels) | rows["parcels"],
+            dict.fromkeys(keys.rooms) | rows["rooms"],
+            dict.fromkeys(keys.sources) | rows["sources"],
+            dict.fromkeys(keys.points) | rows["points"],
+        )
+        self.heads: Mapping[Lane, int] = {Lane(lane): head for lane, head, _ in lanes}
         self.receipts = receipts
         self._db = db
-        self._versions = versions
+        self._found = found
+        self._turns = {Lane(lane): turn for lane, _, turn in lanes}
+        self._kept = kept
 
     async def commit(self, changes: Changes) -> None:
         """Write and commit in one trip: see ``Batch.commit``."""
         db = self._db
+        versions = {table: {key: version for key, (version, _) in rows.items()} for table, rows in self._found.items()}
         try:
             with faults_named(db):
-                written = [(_PREPARED[name], arrays) for name, arrays in writes(changes, self._versions)]
+                written = [(_PREPARED[name], arrays) for name, arrays in writes(changes, versions, self.heads)]
                 await trips.trip(db, [*written, (trips.COMMIT, {})])
-        except StoreDown as fault:
-            # Whether the server saw the COMMIT before the connection broke cannot be told from here.
-            raise OutcomeUnknown from fault
+        except Fault as fault:
+            self._kept.let_go()
+            if isinstance(fault, StoreDown):
+                # Whether the server saw the COMMIT before the connection broke cannot be told from here.
+                raise OutcomeUnknown from fault
+            raise
+        self._keep(changes)
+
+    def _keep(self, changes: Changes) -> None:
+        left, moved = _rows_left(changes, self._found), heads_after(changes, self.heads)
+        for lane, turn in self._turns.items():
+            here = left if len(self._turns) == 1 else _in_lane(left, lane)
+            self._kept.keep(lane, (turn, turn + (lane in moved)), here)
 
 
 class PostgresLedger:
@@ -79,6 +117,7 @@ class PostgresLedger:
         self._dsn = dsn
         self._writers = Writers(dsn, limit=writers, statements=_PREPARED.values())
         self._reads = connect.reads_pool(dsn, size=readers)
+        self._kept = KeptRows()
         self._turn = 0
         self._pages: dict[tuple[Lane, int], Instant] = {}
 
@@ -99,8 +138,11 @@ class PostgresLedger:
         async with self._writers.one() as db:
             try:
                 with faults_named(db):
-                    batch = await _loaded(db, keys, receipts)
+                    batch = await _loaded(db, keys, receipts, kept=self._kept)
                 yield batch
+            except Fault:
+                self._kept.let_go()
+                raise
             finally:
                 await _left(db)
 
@@ -319,42 +361,68 @@ async def open_ledger(dsn: str, *, writers: int = 4, readers: int = 4) -> AsyncI
         await ledger.close()
 
 
-async def _loaded(db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, Lane]) -> PostgresBatch:
-    """The first trip: lock the lanes, then load; each statement sees what was committed before the locks were had."""
-    wanted: dict[str, trips.Given] = {"lock_lanes": {"lanes": numbers(sorted(keys.lanes()))}}
-    named: dict[str, frozenset[Any]] = {
-        "load_parcels": keys.parcels,
-        "load_rooms": keys.rooms,
-        "load_sources": keys.sources,
-        "load_points": keys.points,
+async def _loaded(
+    db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, Lane], *, kept: KeptRows
+) -> PostgresBatch:
+    """The first trip: lock the lanes, then load; each statement sees what was committed before the locks were had.
+
+    Rows that this process kept are not loaded, unless their lane turns out to have been changed by somebody else.
+    """
+    wanted: dict[str, frozenset[Any]] = {
+        "parcels": keys.parcels,
+        "rooms": keys.rooms,
+        "sources": keys.sources,
+        "points": keys.points,
     }
-    wanted |= {name: _keyed(sorted(ids)) for name, ids in named.items() if ids}
+    seen = kept.find(wanted)
+    missing = {table: sorted(ids - seen.rows[table].keys()) for table, ids in wanted.items()}
+    asked = [(trips.BEGIN, {}), _asked("lock_lanes", {"lanes": numbers(sorted(keys.lanes()))}), *_loads(missing)]
     if receipts:
-        wanted["load_receipts"] = {"lanes": numbers(receipts.values()), "commands": texts(receipts)}
-    _, *found = await trips.trip(db, [(trips.BEGIN, {}), *((_PREPARED[name], given) for name, given in wanted.items())])
-    rows = dict(zip(wanted, found, strict=True))
-    return _batch(db, keys, rows)
+        asked.append(_asked("load_receipts", {"lanes": numbers(receipts.values()), "commands": texts(receipts)}))
+    _, lanes, *read = await trips.trip(db, asked)
+    answered = [Receipt(Lane(lane), *rest) for lane, *rest in (read.pop() if receipts else ())]
+    found = {table: dict(rows) for table, rows in seen.rows.items()}
+    _take_in(found, missing, read)
+    if stale := seen.stale({Lane(lane): turn for lane, _, turn in lanes}):
+        _take_in(found, stale, await trips.trip(db, _loads(stale)))
+    return PostgresBatch(db, keys, found, lanes=lanes, receipts={one.command: one for one in answered}, kept=kept)
 
 
-def _batch(db: AsyncConnection, keys: Keys, rows: Mapping[str, Rows]) -> PostgresBatch:
-    versions = Versions(heads={Lane(lane): head for lane, head in rows["lock_lanes"]})
-    world = World(
-        dict.fromkeys(keys.parcels), dict.fromkeys(keys.rooms), dict.fromkeys(keys.sources), dict.fromkeys(keys.points)
-    )
-    for version, body in rows.get("load_parcels", ()):
-        parcel = bodies.PARCEL.decode(body)
-        world.parcels[parcel.id], versions.parcels[parcel.id] = parcel, version
-    for version, body in rows.get("load_rooms", ()):
-        room = bodies.ROOM.decode(body)
-        world.rooms[room.point], versions.rooms[room.point] = room, version
-    for version, body in rows.get("load_sources", ()):
-        head = bodies.SOURCE.decode(body)
-        world.sources[head.source], versions.sources[head.source] = head, version
-    for version, body in rows.get("load_points", ()):
-        point = bodies.POINT.decode(body)
-        world.points[point.id], versions.points[point.id] = point, version
-    found = [Receipt(Lane(lane), *rest) for lane, *rest in rows.get("load_receipts", ())]
-    return PostgresBatch(db, world, versions=versions, receipts={one.command: one for one in found})
+def _asked(name: str, given: trips.Given) -> tuple[trips.Prepared, trips.Given]:
+    return _PREPARED[name], given
+
+
+def _loads(wanted: Mapping[str, Sequence[str]]) -> list[tuple[trips.Prepared, trips.Given]]:
+    return [_asked(_LOADED[table][0], _keyed(ids)) for table, ids in wanted.items() if ids]
+
+
+def _take_in(found: Found, wanted: Mapping[str, Sequence[str]], answers: Iterable[Rows]) -> None:
+    """Put the rows that were read in place of what was found of them before; some may be no more."""
+    asked = [(table, ids) for table, ids in wanted.items() if ids]
+    for (table, ids), rows in zip(asked, answers, strict=True):
+        _, body, name = _LOADED[table]
+        for key in ids:
+            found[table].pop(key, None)
+        for version, text in rows:
+            row = body.decode(text)
+            found[table][getattr(row, name)] = version, row
+
+
+def _rows_left(changes: Changes, found: Found) -> Found:
+    """The rows as a batch leaves them: those it changed or made, and those it only looked at."""
+    left: Found = {"parcels": found["parcels"] | {key: (row.version, row) for key, row in changes.parcels.items()}}
+    changed: Mapping[str, Mapping[Any, Any]] = {
+        "rooms": changes.rooms,
+        "sources": changes.sources,
+        "points": changes.points,
+    }
+    for table, rows in changed.items():
+        left[table] = found[table] | {key: (found[table].get(key, _NOT_YET)[0] + 1, row) for key, row in rows.items()}
+    return left
+
+
+def _in_lane(rows: Found, lane: Lane) -> Found:
+    return {table: {key: row for key, row in of.items() if lane_of(key) == lane} for table, of in rows.items()}
 
 
 async def _left(db: AsyncConnection) -> None:

@@ -1,11 +1,11 @@
 """What a batch writes, as statements of ``sql/batch.sql`` and their arrays: one statement for each table it touches."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from restante.core.ids import Lane, OrgId, PointId
+from restante.core.ids import Lane, OrgId, PointId, lane_of
 from restante.store.arrays import (
     Column,
     big_numbers,
@@ -31,24 +31,22 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 _POINTS_A_SIGNAL: Final = 200
 
 
-class Versions(msgspec.Struct):
-    """The versions of the rows as they were loaded, and the heads of the locked lanes: what a write must still find."""
-
-    parcels: dict[str, int] = {}
-    rooms: dict[str, int] = {}
-    sources: dict[str, int] = {}
-    points: dict[str, int] = {}
-    heads: Mapping[Lane, int] = {}
+Versions = Mapping[str, Mapping[Any, int]]
+"""The versions of a batch's rows as they were loaded, by table and id: what a write must still find."""
 
 
-def writes(changes: Changes, loaded: Versions) -> Iterator[Write]:
-    """Every statement the batch needs, in an order that is the same for all batches."""
-    yield from _parcels(changes, loaded.parcels)
-    yield from _rows("rooms", changes.rooms, loaded.rooms)
-    yield from _rows("points", changes.points, loaded.points)
+def writes(changes: Changes, loaded: Versions, heads: Mapping[Lane, int]) -> Iterator[Write]:
+    """Every statement the batch needs, in an order that is the same for all batches.
+
+    ``heads`` are those of the locked lanes as they were found.
+    """
+    yield from _parcels(changes, loaded["parcels"])
+    yield from _rows("rooms", changes.rooms, loaded["rooms"])
+    yield from _rows("points", changes.points, loaded["points"])
     homes = {key: head.point for key, head in changes.sources.items()}
-    yield from _rows("sources", changes.sources, loaded.sources, points=homes)
-    yield from _events(changes.events, loaded.heads)
+    yield from _rows("sources", changes.sources, loaded["sources"], points=homes)
+    yield from _events(changes.events)
+    yield from _heads(changes, heads)
     yield from _promises(changes)
     yield from _stays(changes)
     yield from _timers(changes)
@@ -107,7 +105,7 @@ def _rows(
         yield f"{verb}_{table}", arrays
 
 
-def _events(events: list[Recorded], heads: Mapping[Lane, int]) -> Iterator[Write]:
+def _events(events: list[Recorded]) -> Iterator[Write]:
     if not events:
         return
     yield (
@@ -126,16 +124,26 @@ def _events(events: list[Recorded], heads: Mapping[Lane, int]) -> Iterator[Write
             "bodies": blobs(encode(row.event) for row in events),
         },
     )
-    after = {row.lane: row.seq for row in events}
-    yield (
-        "move_heads",
-        {
-            "lanes": numbers(after),
-            "before": big_numbers(heads[lane] for lane in after),
-            "heads": big_numbers(after.values()),
-            "count": len(after),
-        },
-    )
+
+
+def heads_after(changes: Changes, heads: Mapping[Lane, int]) -> dict[Lane, int]:
+    """The head of each lane in which a batch changes anything."""
+    rows = (*changes.parcels, *changes.rooms, *changes.sources, *changes.points)
+    touched = set(map(lane_of, rows)) if len(heads) > 1 else set(heads if rows else ())
+    return {lane: heads[lane] for lane in sorted(touched)} | {row.lane: row.seq for row in changes.events}
+
+
+def _heads(changes: Changes, heads: Mapping[Lane, int]) -> Iterator[Write]:
+    if after := heads_after(changes, heads):
+        yield (
+            "move_heads",
+            {
+                "lanes": numbers(after),
+                "before": big_numbers(heads[lane] for lane in after),
+                "heads": big_numbers(after.values()),
+                "count": len(after),
+            },
+        )
 
 
 def _promises(changes: Changes) -> Iterator[Write]:

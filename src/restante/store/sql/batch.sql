@@ -2,8 +2,9 @@
 -- statement a table. An UPDATE that does not find every row as it was loaded divides by zero and so ends the batch.
 
 -- name: lock_lanes
--- The heads of these lanes, locked until the batch ends; always in ascending order, so that no two batches can meet.
-SELECT lane, head FROM lane WHERE lane = ANY (%(lanes)s::int[]) ORDER BY lane FOR NO KEY UPDATE;
+-- The heads and turns of these lanes, locked until the batch ends; always in ascending order, so that no two batches can
+-- meet.
+SELECT lane, head, turn FROM lane WHERE lane = ANY (%(lanes)s::int[]) ORDER BY lane FOR NO KEY UPDATE;
 
 -- name: load_parcels
 -- Parcels by id.
@@ -104,9 +105,9 @@ SELECT
     unnest(%(bodies)s::bytea[]);
 
 -- name: move_heads
--- Lane heads after this batch.
+-- Lane heads after this batch, and the turn of each.
 WITH changed AS (
-    UPDATE lane l SET head = u.head
+    UPDATE lane l SET head = u.head, turn = l.turn + 1
     FROM unnest(%(lanes)s::int[], %(before)s::bigint[], %(heads)s::bigint[]) AS u (lane, before, head)
     WHERE l.lane = u.lane AND l.head = u.before
     RETURNING 1)

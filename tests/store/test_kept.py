@@ -1,0 +1,137 @@
+"""Rows kept between batches: as good as read, and let go when another process had the lane or the database was lost."""
+
+from collections.abc import AsyncIterator
+from random import Random
+
+import psycopg
+import pytest
+
+from restante.core.commands import Keys
+from restante.core.facts import DoorOpened
+from restante.core.ids import Lane, ParcelId
+from restante.core.stay import Evidence
+from restante.core.world import World
+from restante.hub.engine import Accepted, keys_of_all, run_batch
+from restante.store.kept import KeptRows
+from restante.store.ledger import Changes, RowsMoved
+from restante.store.postgres import PostgresLedger, open_ledger
+from tests.fixtures.ledgers import accepted, town
+from tests.fixtures.lives import NOW, Load
+
+HERE, THERE = Lane(1), Lane(2)
+
+
+def _id(number: int, lane: Lane = HERE) -> str:
+    return f"00000000-0000-8000-8000-{number:08x}{lane:04x}"
+
+
+def _kept(numbers: range, *, limit: int = 4, turn: int = 5) -> KeptRows:
+    kept = KeptRows(limit)
+    kept.keep(HERE, (turn - 1, turn), {"rooms": {_id(number): (1, number) for number in numbers}})
+    return kept
+
+
+def test_what_was_kept_is_found_with_the_turn_it_was_left_at() -> None:
+    """Given kept rows, when some are wanted, then those are found, and their lane's turn tells whether they hold."""
+    seen = _kept(range(3)).find({"rooms": [_id(1), _id(9), _id(1, THERE)], "points": [_id(1)]})
+    assert seen.rows == {"rooms": {_id(1): (1, 1)}, "points": {}}
+    assert seen.stale({HERE: 5}) == {}
+    assert seen.stale({HERE: 6}) == {"rooms": [_id(1)]}
+    assert seen.stale({}) == {"rooms": [_id(1)]}
+
+
+def test_only_the_latest_rows_are_kept() -> None:
+    """Given more rows than are kept, when an old one is used again, then the one used longest ago goes."""
+    kept = _kept(range(4))
+    kept.keep(HERE, (5, 6), {"rooms": {_id(0): (2, 0)}})
+    kept.keep(HERE, (6, 6), {"rooms": {_id(7): (1, 7)}})
+    found = kept.find({"rooms": [_id(number) for number in range(8)]})
+    assert sorted(found.rows["rooms"]) == [_id(0), _id(2), _id(3), _id(7)]
+
+
+@pytest.mark.parametrize(
+    ("turns", "left"),
+    [((5, 6), {0, 1, 9}), ((7, 8), {9}), ((3, 4), {0, 1})],
+    ids=["next", "another process in between", "heard of late"],
+)
+def test_rows_of_a_turn_that_does_not_follow_are_not_mixed(turns: tuple[int, int], left: set[int]) -> None:
+    """Given kept rows, when a batch ends that began at another turn, then old rows never pass for new ones."""
+    kept = _kept(range(2))
+    kept.keep(HERE, turns, {"rooms": {_id(9): (1, 9)}})
+    assert {row for _, row in kept.find({"rooms": map(_id, range(10))}).rows["rooms"].values()} == left
+
+
+def test_what_is_let_go_is_not_found() -> None:
+    """Given kept rows, when they are let go, then none is found."""
+    kept = _kept(range(2))
+    kept.let_go()
+    assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {}}
+
+
+@pytest.fixture
+async def other(database: str, postgres: PostgresLedger) -> AsyncIterator[PostgresLedger]:
+    """Another process's ledger on the same database."""
+    async with open_ledger(database, writers=2, readers=1) as ledger:
+        yield ledger
+
+
+async def _world(ledger: PostgresLedger, keys: Keys) -> World:
+    async with ledger.transact(keys, {}) as batch:
+        return batch.world
+
+
+@pytest.mark.postgres
+async def test_two_processes_see_each_others_rows(postgres: PostgresLedger, other: PostgresLedger) -> None:
+    """Given two hubs that take turns in one lane, when each goes on where the other stopped, then all is accepted."""
+    load = await town(postgres, points=2)
+    commands, dice = load.commands(12, 3), Random(7)
+    while commands:
+        cut = dice.randint(1, 7)
+        await accepted(dice.choice([postgres, other]), commands[:cut])
+        commands = commands[cut:]
+    keys = keys_of_all([*Load(Lane(0), points=2, seed=1).provision(), *Load(Lane(0), points=2, seed=1).commands(12, 3)])
+    kept, read = await _world(postgres, keys), await _world(other, keys)
+    async with open_ledger(postgres._dsn, writers=1, readers=1) as fresh:
+        assert kept == read == await _world(fresh, keys)
+
+
+@pytest.mark.postgres
+async def test_an_entry_that_makes_no_event_is_seen_by_the_other_process(
+    postgres: PostgresLedger, other: PostgresLedger
+) -> None:
+    """Given an entry adopted without an event, when the next one comes in at another hub, then it follows from it."""
+    load = await town(postgres, points=1)
+    await accepted(other, load.commands(1, 1))
+    opened = [load._entry(load.banks[0], DoorOpened(1, Evidence.SENSOR), NOW) for _ in range(4)]
+    for ledger, command in zip([postgres, other, postgres, other], opened, strict=True):
+        (outcome,) = await run_batch(ledger, [command], NOW)
+        assert outcome == Accepted(()), outcome
+
+
+@pytest.mark.postgres
+async def test_a_row_changed_behind_the_engine_is_read_anew_after_the_fault(
+    database: str, postgres: PostgresLedger
+) -> None:
+    """Given a kept row that a stranger changed, when a batch fails on it, then the next one has what is stored."""
+    load = await town(postgres, points=1)
+    announce, reserve = load.commands(1, 1)[:2]
+    await accepted(postgres, [announce])
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute("UPDATE parcel SET version = 2, body = replace(body::text, '\"version\":1', '\"version\":2')::bytea")
+    with pytest.raises(RowsMoved):
+        await run_batch(postgres, [reserve], NOW)
+    await accepted(postgres, [reserve])
+
+
+@pytest.mark.postgres
+async def test_rows_of_several_lanes_are_kept_apart(postgres: PostgresLedger) -> None:
+    """Given a batch over two lanes, when another changes one of them, then the other lane's rows are still found."""
+    near, far = await town(postgres, lane=0, points=1), await town(postgres, lane=1, points=1)
+    both = Keys(rooms=frozenset(bank.point for load in (near, far) for bank in load.banks))
+    async with postgres.transact(both, {}) as batch:
+        await batch.commit(Changes())
+    await accepted(postgres, near.commands(1, 1))
+    world = await _world(postgres, both)
+    assert {room.point for room in world.rooms.values() if room} == set(both.rooms)
+    assert await postgres.rooms(both.rooms) == world.rooms
+    assert ParcelId(_id(1)) not in world.parcels
