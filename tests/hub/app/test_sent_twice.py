@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from restante.core.ids import OrgId, PointId
+from restante.core.ids import OrgId
 from restante.hub.callers import Attempts
 from restante.store.directory import RequestNote
 from restante.store.ledger import KEPT_DAYS, StoreDown
@@ -206,17 +206,30 @@ async def test_a_request_cut_off_before_its_answer_was_kept_ends_the_same(
     assert kept(database) == before
 
 
-async def test_a_repeated_invitation_does_not_work_again(api: Api) -> None:
-    """Given a later invitation, when the earlier one is asked for again, then the later one stands."""
+async def test_a_repeated_invitation_does_not_work_again(api: Api, database: str) -> None:
+    """Given a later invitation that was used, when each is asked for again, then neither works because of that."""
     one = await sending(api, "/v1/points/{point}/invitations")
     first, second = await one.send(None), await one.send(None, key="two")
-    assert (await one.send(None)).json() == first.json() != second.json()
-    view = await api.ledger.view(PointId(one.places["point"]))
-    assert view is not None
-    rows = await api.parts.fleet.records.tables.rows(
-        b"SELECT used_by FROM enrolment_code WHERE source = %(source)s::uuid", {"source": view.head.source}
-    )
-    assert rows == [(None,)]
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute("UPDATE enrolment_code SET used_by = 'a key'")
+        before = db.execute("TABLE enrolment_code").fetchall()
+        assert (await one.send(None)).json() == first.json() != second.json()
+        assert (await one.send(None, key="two")).json() == second.json()
+        assert db.execute("TABLE enrolment_code").fetchall() == before
+
+
+async def test_a_repeated_replacement_shuts_nobody_out(api: Api, database: str) -> None:
+    """Given a replaced controller that has enrolled, when the replacement is asked for again, then it stays in."""
+    one = await sending(api, "/v1/points/{point}/replacement")
+    first = await one.send(None)
+    with psycopg.connect(database, autocommit=True) as db:
+        values = "lane, source, 'serial', 'key', now(), now() + interval '1 day'"
+        db.execute(
+            "INSERT INTO certificate (lane, source, serial, key_sha256, not_before, not_after)"
+            f" SELECT {values} FROM enrolment_code"
+        )
+        assert (await one.send(None)).json() == first.json()
+        assert db.execute("SELECT revoked_at FROM certificate").fetchall() == [(None,)]
 
 
 async def test_a_secret_told_twice_stands_nowhere_in_clear(api: Api, database: str) -> None:
