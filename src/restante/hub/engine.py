@@ -70,6 +70,8 @@ _ENCODER = msgspec.json.Encoder()
 
 
 _ATTEMPTS: Final = 2
+# How many turns of the event loop a batch waits for those who are about to ask: no time at all in an idle hub.
+_TURNS_TO_GATHER: Final = 2
 _ANY_TIME: Final = Instant.min
 
 
@@ -300,6 +302,8 @@ class Engine:
         waiting = self._waiting[lane]
         try:
             while waiting:
+                for _ in range(_TURNS_TO_GATHER):
+                    await asyncio.sleep(0)
                 await self._answer(self._gather(waiting))
         finally:
             del self._writers[lane]
