@@ -1,6 +1,7 @@
 """Rows kept between batches: as good as read, and let go when another process had the lane or the database was lost."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from random import Random
 
 import psycopg
@@ -13,7 +14,7 @@ from restante.core.stay import Evidence
 from restante.core.world import World
 from restante.hub.engine import Accepted, keys_of_all, run_batch
 from restante.store.kept import KeptRows
-from restante.store.ledger import Changes, RowsMoved
+from restante.store.ledger import Changes, RowsMoved, StoreDown
 from restante.store.postgres import PostgresLedger, open_ledger
 from tests.fixtures.ledgers import accepted, town
 from tests.fixtures.lives import NOW, Load
@@ -121,6 +122,53 @@ async def test_a_row_changed_behind_the_engine_is_read_anew_after_the_fault(
     with pytest.raises(RowsMoved):
         await run_batch(postgres, [reserve], NOW)
     await accepted(postgres, [reserve])
+
+
+@pytest.mark.postgres
+async def test_nothing_kept_outlives_the_connections_it_came_by(database: str, postgres: PostgresLedger) -> None:
+    """Given a kept row, when the database comes back as another one at the same turn, then the row is read anew.
+
+    The loss is met outside of any batch; the server that answers then may be one that was a little behind.
+    """
+    load = await town(postgres, points=1)
+    announce = load.commands(1, 1)[0]
+    await accepted(postgres, [announce])
+    keys = keys_of_all([announce])
+    with psycopg.connect(database, autocommit=True) as db:
+        _hang_up(db)
+        _rename(db)
+    with suppress(StoreDown):
+        await postgres.drop_credential(load.banks[0].point, "nobody")
+    assert (await _world(postgres, keys)).parcels == await postgres.parcels(keys.parcels)
+
+
+@pytest.mark.postgres
+async def test_events_of_a_hub_that_counts_no_turns_are_seen(database: str, postgres: PostgresLedger) -> None:
+    """Given a kept row, when a hub of the version before turns changes it, then the row is read anew."""
+    load = await town(postgres, points=1)
+    announce = load.commands(1, 1)[0]
+    await accepted(postgres, [announce])
+    keys = keys_of_all([announce])
+    with psycopg.connect(database, autocommit=True) as db:
+        _rename(db)
+        db.execute("UPDATE lane SET head = head + 1")
+    assert (await _world(postgres, keys)).parcels == await postgres.parcels(keys.parcels)
+
+
+def _rename(db: psycopg.Connection) -> None:
+    """Give the only parcel another code past the engine, which leaves its version and the lane's turn as they are."""
+    done = db.execute(
+        "UPDATE parcel SET body = convert_to(replace(convert_from(body, 'UTF8'), code, 'XXXX-XXXX'), 'UTF8')"
+    )
+    assert done.rowcount == 1
+
+
+def _hang_up(db: psycopg.Connection) -> None:
+    """End every other connection to the database, and wait until each is gone."""
+    db.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
 
 
 @pytest.mark.postgres

@@ -142,6 +142,21 @@ async def test_a_connection_whose_borrower_left_while_it_was_made_ready_is_close
     assert [db.closed for db in seen] == [True]
 
 
+async def test_connections_that_the_server_ended_while_idle_are_not_lent(database: str) -> None:
+    """Given idle connections that all broke with the server's restart, when one is wanted, then a fresh one is lent."""
+    writers = Writers(database, limit=3)
+    async with writers.one() as first, writers.one() as second, writers.one() as third:
+        old = [first, second, third]
+    with psycopg.connect(database, autocommit=True) as db:
+        for one in old:
+            db.execute("SELECT pg_terminate_backend(%s, 5000)", [one.info.backend_pid])
+    async with writers.one() as db:
+        assert db not in old
+        await db.execute("SELECT 1")
+    await writers.close()
+    assert [one.closed for one in old] == [True] * 3
+
+
 async def test_no_database_is_a_store_that_is_down(tmp_path: Path) -> None:
     """Given nothing that listens, when the ledger is opened, then the fault says that the store is down."""
     with pytest.raises(StoreDown):

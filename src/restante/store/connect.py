@@ -115,11 +115,16 @@ def reads_pool(dsn: str, *, name: str = "restante reads", size: int = 4) -> Asyn
     )
 
 
-async def _still_there(db: AsyncConnection) -> None:
-    """Raise if the server has hung up on an idle connection: it says so by itself, so only then is it asked."""
+def has_word(db: AsyncConnection) -> bool:
+    """Whether the server has said something on an idle connection, which is how it hangs up."""
     socket = select.poll()
     socket.register(db.fileno(), select.POLLIN)
-    if socket.poll(0):
+    return bool(socket.poll(0))
+
+
+async def _still_there(db: AsyncConnection) -> None:
+    """Raise if the server has hung up on an idle connection: it says so by itself, so only then is it asked."""
+    if has_word(db):
         await AsyncConnectionPool.check_connection(db)
 
 

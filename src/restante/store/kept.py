@@ -2,8 +2,9 @@
 
 Theory of operation. Rows of a lane change only under its lock, and every batch that changes one moves the lane's turn.
 So rows that were the truth when a batch of this process ended still are, if the next one finds the lane at the turn
-that batch left; if another process had the lane meanwhile, they are read anew. When the database was lost sight of,
-everything is let go: it may come back as it was some time ago, and count its turns again from there.
+that batch left; if another process had the lane meanwhile, they are read anew. When the database was lost sight of, or
+is met on a connection just opened, everything is let go: it may come back as it was some time ago, and count its turns
+again from there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

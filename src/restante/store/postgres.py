@@ -107,7 +107,8 @@ class PostgresBatch:
         left, moved = _rows_left(changes, self._found), heads_after(changes, self.heads)
         for lane, turn in self._turns.items():
             here = left if len(self._turns) == 1 else _in_lane(left, lane)
-            self._kept.keep(lane, (turn, turn + (lane in moved)), here)
+            after = turn + 1 + moved[lane] - self.heads[lane] if lane in moved else turn
+            self._kept.keep(lane, (turn, after), here)
 
 
 class PostgresLedger:
@@ -115,9 +116,10 @@ class PostgresLedger:
 
     def __init__(self, dsn: str, *, writers: int, readers: int) -> None:
         self._dsn = dsn
-        self._writers = Writers(dsn, limit=writers, statements=_PREPARED.values())
-        self._reads = connect.reads_pool(dsn, size=readers)
         self._kept = KeptRows()
+        # A server that is met anew may be another one, or the same as it was some time ago.
+        self._writers = Writers(dsn, limit=writers, statements=_PREPARED.values(), opened=self._kept.let_go)
+        self._reads = connect.reads_pool(dsn, size=readers)
         self._turn = 0
         self._pages: dict[tuple[Lane, int], Instant] = {}
 

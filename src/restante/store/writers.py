@@ -1,7 +1,7 @@
 """The engine's connections: a small set, each lent to one batch at a time and given back clean or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
@@ -21,11 +21,22 @@ _MOVED = (psycopg.errors.DivisionByZero, psycopg.errors.UniqueViolation)
 
 
 class Writers:
-    """At most ``limit`` connections to the database at ``dsn``, opened when first needed; each keeps ``statements``."""
+    """At most ``limit`` connections to the database at ``dsn``, opened when first needed; each keeps ``statements``.
 
-    def __init__(self, dsn: str, *, limit: int, statements: Iterable[trips.Prepared] = ()) -> None:
+    ``opened`` is called whenever one has been opened.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        limit: int,
+        statements: Iterable[trips.Prepared] = (),
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
         self._dsn = dsn
         self._statements = tuple(statements)
+        self._opened = opened
         self._idle: list[AsyncConnection] = []
         self._free = asyncio.Semaphore(limit)
 
@@ -53,8 +64,9 @@ class Writers:
     async def _take(self) -> AsyncConnection:
         while self._idle:
             db = self._idle.pop()
-            if not db.closed:
+            if not db.closed and not connect.has_word(db):
                 return db
+            await db.close()
         try:
             db = await connect.engine_connection(self._dsn)
         except connect.DatabaseUnreachable as error:
@@ -69,6 +81,7 @@ class Writers:
             # Nobody holds it yet who could give it back, and whoever waits for it may go away while it prepares.
             await db.close()
             raise
+        self._opened()
         return db
 
 

@@ -3,8 +3,8 @@
 
 -- name: lock_lanes
 -- The heads and turns of these lanes, locked until the batch ends; always in ascending order, so that no two batches can
--- meet.
-SELECT lane, head, turn FROM lane WHERE lane = ANY (%(lanes)s::int[]) ORDER BY lane FOR NO KEY UPDATE;
+-- meet. Events count as turns too: a hub of the version before turns moves the head alone.
+SELECT lane, head, head + turn FROM lane WHERE lane = ANY (%(lanes)s::int[]) ORDER BY lane FOR NO KEY UPDATE;
 
 -- name: load_parcels
 -- Parcels by id.
