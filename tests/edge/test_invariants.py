@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from restante.core.bank import Condition
+from restante.core.ids import ParcelId
 from restante.edge.boards.steel import Deed, Knobs
 from restante.edge.drivers.evidence import NotPulsed
 from restante.edge.inputs import Choice, ForkTold, ManifestCame, Outward, SessionEnded, Unlock
-from restante.edge.state import Putting
+from restante.edge.state import Putting, Taking
 from restante.wire.manifest import sign
 from tests.edge.rig import COURIER, KEY, Rig, collect, deposit, parcel, recall, service
 
@@ -23,6 +24,10 @@ HOLDERS = {1: "a", 2: "a", 3: "b", 4: ""}
 def code(number: int) -> str:
     """The code of a parcel."""
     return f"9000000{number}"
+
+
+def _parcel_of(task: Putting | Taking) -> ParcelId | None:
+    return task.parcel if isinstance(task, Putting) else None
 
 
 class Bank(RuleBasedStateMachine):
@@ -54,6 +59,8 @@ class Bank(RuleBasedStateMachine):
         opening = state.openings[effect.door]
         if not isinstance(opening.task, Putting):
             return
+        for_it = [one for one in state.openings.values() if _parcel_of(one.task) == opening.task.parcel]
+        assert for_it == [opening], "no other door stands open for this parcel"
         there = [stay for stay in state.stays.values() if stay.door == effect.door]
         assert all(stay.holder == opening.task.holder != "" for stay in there)
         assert state.conditions.get(effect.door, Condition.IN_ORDER) is Condition.IN_ORDER

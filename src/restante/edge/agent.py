@@ -80,12 +80,21 @@ def _person(draft: Draft, given: FromPerson) -> None:
         _chosen(draft, given.choice)
     elif openings.is_busy(draft):
         _shut_first(draft)
-    elif isinstance(given, CodeEntered):
-        codes.entered(draft, given)
-    elif isinstance(given, ParcelScanned):
-        _scanned(draft, given)
     else:
-        _inspected(draft, given.door)
+        openings.turn_away(draft)
+        _began(draft, given)
+
+
+def _began(draft: Draft, given: CodeEntered | ParcelScanned | Inspected) -> None:
+    match given:
+        case CodeEntered():
+            codes.entered(draft, given)
+        case ParcelScanned():
+            _scanned(draft, given)
+        case Inspected(door):
+            _inspected(draft, door)
+        case _:
+            assert_never(given)
 
 
 def _scanned(draft: Draft, given: ParcelScanned) -> None:
@@ -126,6 +135,7 @@ def _take_back(draft: Draft) -> None:
     if openings.is_busy(draft):
         _shut_first(draft)
         return
+    openings.turn_away(draft)
     following = withdrawals.next_recall(draft.state)
     if following is None:
         draft.show(rounds.screen(draft.state))
@@ -212,7 +222,8 @@ def _pass_time(draft: Draft) -> None:
     state = draft.state
     if state.round is not None and draft.now_ms - state.round.touched_ms > ROUND_IDLE_MS:
         draft.put(round=None)
-    if draft.now_ms - state.shown_ms > screens.LINGER_MS and not openings.is_busy(draft):
+    is_over = draft.now_ms - state.shown_ms > screens.LINGER_MS and Choice.DONE not in state.screen.choices
+    if is_over and not openings.is_busy(draft):
         draft.show(_resting(draft.state))
 
 

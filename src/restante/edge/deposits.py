@@ -10,7 +10,7 @@ import msgspec
 from restante.core import facts
 from restante.core.bank import Compartment, Condition, RoomClass, SourceKind, parts, room_class, serves
 from restante.core.choice import choose_compartment
-from restante.core.ids import StayKey
+from restante.core.ids import ParcelId, StayKey
 from restante.core.stay import By, Evidence
 from restante.edge import doors, permissions, rounds, screens
 from restante.edge.draft import Draft
@@ -43,6 +43,10 @@ def start(draft: Draft, name: str, grant: Grant, *, by: By) -> NextDoor:
         return None
     assert grant.parcel is not None
     assert grant.room_class is not None
+    waiting = _open_for(draft.state, grant.parcel)
+    if waiting is not None:
+        draft.show(screens.shut_for_next(waiting))
+        return None
     task = Putting(grant.parcel, name, grant.room_class, by, grant.holder)
     return _to_a_door(draft, task, reason="full")
 
@@ -200,6 +204,12 @@ def _is_refused(draft: Draft, grant: Grant) -> bool:
     if refused is not None:
         draft.show(rounds.screen(draft.state, refused))
     return refused is not None
+
+
+def _open_for(state: State, parcel: ParcelId) -> int | None:
+    """The door that was opened for this parcel and is not shut yet: it would go in twice if another one opened."""
+    under_way = state.openings.values()
+    return next((one.door for one in under_way if isinstance(one.task, Putting) and one.task.parcel == parcel), None)
 
 
 def _objection(state: State, grant: Grant) -> Line | None:

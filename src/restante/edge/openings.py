@@ -9,7 +9,8 @@
                         └── power lost ────> INTERRUPTED --seen open--> OPEN
                                                  └── shut, and the content gone --> the task is done
 
-A counter has no locks: staff stand for the sensor, and the place is open from the start until they press "done".
+A counter has no locks: staff stand for the sensor, and the place is open from the start until they press "done", which
+their screen offers for as long as it takes, or until they turn to something else.
 """
 
 from typing import Final, assert_never
@@ -150,6 +151,12 @@ def is_about_to_open(draft: Draft) -> bool:
 def front(draft: Draft) -> Opening | None:
     """The opening that the person at the screen is dealing with: the latest one."""
     return max(draft.state.openings.values(), key=lambda opening: opening.intent, default=None)
+
+
+def turn_away(draft: Draft) -> None:
+    """Staff turn to something else: a hand-over that they did not confirm did not happen, and may begin anew."""
+    if draft.state.kind is SourceKind.COUNTER and draft.state.openings:
+        draft.put(openings={})
 
 
 def left_unfinished(draft: Draft) -> tuple[Opening, ...]:
