@@ -1,5 +1,6 @@
 """A long proof keeps its account, goes on where it stopped, and ends in the right exit code."""
 
+import subprocess
 from io import StringIO
 from pathlib import Path
 
@@ -87,3 +88,36 @@ def test_what_names_no_seeds_is_an_error(text: str) -> None:
     """Given anything else, when it is read, then it is an error and not every seed there is."""
     with pytest.raises(ValueError, match="invalid literal"):
         prove.parse_seeds(text)
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0])
+def test_a_proof_of_nothing_proves_nothing(tmp_path: Path, console: Console, minutes: float) -> None:
+    """Given no time for any seed and none in the account, when the proof ends, then its exit code is 1."""
+    assert prove.main(folder=tmp_path, processes=1, console=console, minutes=minutes) == 1
+    assert "0 seeds" in printed(console)
+
+
+def test_no_seeds_are_no_span() -> None:
+    """Given a span whose end lies before its begin, then it is not taken for a proof without breaches."""
+    with pytest.raises(ValueError, match="no seed"):
+        prove.parse_seeds("9-1")
+
+
+def test_an_account_is_of_these_very_sources(tmp_path: Path) -> None:
+    """Given sources that no commit holds, when one of them changes or is added, then another account is begun."""
+    (tmp_path / "one.py").write_text("a = 1")
+    first = prove.digest_of(tmp_path)
+    assert prove.digest_of(tmp_path) == first
+    (tmp_path / "one.py").write_text("a = 2")
+    second = prove.digest_of(tmp_path)
+    (tmp_path / "two.sql").write_text("")
+    assert len({first, second, prove.digest_of(tmp_path)}) == 3
+
+
+def test_uncommitted_sources_are_named_by_their_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given files that differ from the commit, when they change again, then the account has another name."""
+    monkeypatch.setattr(prove, "digest_of", lambda _folder: "digest")
+    for said, name in {"abc": "abc", "abc-dirty": "abc-dirty-digest"}.items():
+        told = subprocess.CompletedProcess([], 0, stdout=f"{said}\n")
+        monkeypatch.setattr(subprocess, "run", lambda *_what, told=told, **_how: told)
+        assert prove._commit() == name

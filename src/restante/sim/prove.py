@@ -1,9 +1,11 @@
 """The long proof: seed after seed of the simulation on every core, for as long as told, with an account that is kept.
 
-The account is a file of lines, one a seed, named by the commit it was made with. A proof that is stopped goes on where
-it stopped: seeds that stand in the account of the same commit are not run again.
+The account is a file of lines, one a seed, named by the commit it was made with, and by a digest of the sources where
+these are no commit's. A proof that is stopped goes on where it stopped: seeds that stand in the account of the same
+sources are not run again.
 """
 
+import hashlib
 import logging
 import os
 import subprocess
@@ -24,6 +26,7 @@ from restante.sim.run import Outcome, explain, run
 
 FOLDER: Final = Path("prove")
 _SEEDS_AT_ONCE: Final = 4
+_SOURCES: Final = Path(__file__).parents[1]
 
 
 class Account(msgspec.Struct):
@@ -69,7 +72,10 @@ def main(
     processes: int | None = None,
     console: Console | None = None,
 ) -> int:
-    """Prove for ``minutes``, or the seeds ``a-b`` (both ends included), or a minute; 1 if any seed fails, else 0."""
+    """Prove for ``minutes``, or the seeds ``a-b`` (both ends included), or a minute.
+
+    0 if seeds were run and none failed, else 1. Raises ``ValueError`` as ``parse_seeds``.
+    """
     console = console or Console(stderr=True)
     path = folder / f"sim-{_commit()}.jsonl"
     account = read_account(path)
@@ -89,7 +95,7 @@ def main(
             if outcome.violations:
                 console.print(explain(outcome), markup=False, highlight=False)
     console.print(account.summary(), markup=False, highlight=False)
-    return 1 if account.failed else 0
+    return 0 if account.seeds and not account.failed else 1
 
 
 def outcomes(seeds: Iterator[int], *, deadline: float | None, processes: int) -> Iterator[Outcome]:
@@ -129,9 +135,12 @@ def read_account(path: Path) -> Account:
 
 
 def parse_seeds(text: str) -> range:
-    """``7-90`` as the seeds from 7 to 90, ``7`` as that one. Raises ``ValueError`` for anything else."""
+    """``7-90`` as the seeds from 7 to 90, ``7`` as that one. Raises ``ValueError`` for all else, and for no seed."""
     first, dash, last = text.partition("-")
-    return range(int(first), int(last if dash else first) + 1)
+    seeds = range(int(first), int(last if dash else first) + 1)
+    if not seeds:
+        raise ValueError("no seed lies between these")
+    return seeds
 
 
 def _bar(console: Console) -> Progress:
@@ -140,7 +149,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _commit() -> str:
-    """The commit this is run from, with a mark when files differ from it; a word when there is none."""
+    """The commit this is run from; where files differ from it, or there is none, a digest of the sources besides."""
     try:
         told = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
@@ -151,5 +160,15 @@ def _commit() -> str:
             cwd=Path(__file__).parent,
         )
     except (OSError, subprocess.SubprocessError):
-        return "installed"
-    return told.stdout.strip()
+        return f"installed-{digest_of(_SOURCES)}"
+    named = told.stdout.strip()
+    return f"{named}-{digest_of(_SOURCES)}" if named.endswith("-dirty") else named
+
+
+def digest_of(folder: Path) -> str:
+    """Twelve digits that differ when a program or a statement below the folder does."""
+    digest = hashlib.sha256()
+    for path in sorted(one for one in folder.rglob("*") if one.suffix in {".py", ".sql"}):
+        body = path.read_bytes()
+        digest.update(f"{path.relative_to(folder)} {len(body)}\n".encode() + body)
+    return digest.hexdigest()[:12]
