@@ -39,6 +39,7 @@ def run(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[i
 
 REFUSALS = {
     "no key": (["points"], "api-key-missing (--key-file)"),
+    "no key in the file": (["points", "--key-file", os.devnull], "api-key-missing (--key-file)"),
     "no such key file": (["points", "--key-file", "nowhere"], "api-key-missing (--key-file)"),
     "no place": (["points", "--near", "here"], "place-malformed (--near)"),
     "one number": (["points", "--near", "60.1"], "place-malformed (--near)"),
@@ -49,6 +50,8 @@ REFUSALS = {
     "too slow": (["demo", "--pace", "0.5"], "pace-unfit (--pace)"),
     "no file": (["import", "points", "nowhere.json"], "file-missing (nowhere.json)"),
     "seeds": (["prove", "sim", "--seeds", "some"], "seeds-malformed (--seeds)"),
+    "seeds backwards": (["prove", "sim", "--seeds", "9-1"], "seeds-malformed (--seeds)"),
+    "no invitation in the file": (["bank", "--state", "b", "--invitation", sys.executable], "invitation-missing"),
     "no invitation file": (["bank", "--state", "b", "--invitation", "nowhere"], "invitation-missing (invitation)"),
 }
 
@@ -133,6 +136,43 @@ def test_a_bank_without_an_invitation_says_so(tmp_path: Path, capsys: pytest.Cap
     code, words = run(["bank", "--state", str(tmp_path / "bank")], capsys)
     assert code >= FAILED
     assert words.startswith("ConfigWrong: not enrolled yet")
+
+
+@pytest.mark.parametrize("key", ["nyckel-å", "two lines\nof it"])
+def test_a_key_that_cannot_be_sent_is_named(
+    key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given a key in the environment that no header can carry, the command says where it is, and not what it is."""
+    monkeypatch.setenv("RESTANTE_KEY", key)
+    code, words = run(["points", "--api", "http://127.0.0.1:1"], capsys)
+    assert code == REFUSED
+    assert words.startswith("api-key-missing (--key-file): No API key can be read in RESTANTE_KEY.")
+    assert key[:6] not in words
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_state_folder_that_is_none_is_named(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Given a file where the state folder is to be, the program names it and ends as for any fault."""
+    (tmp_path / "file").write_text("mine")
+    code, words = run(["bank", "--state", folder], capsys)
+    assert code == FAILED
+    assert words.startswith(f"ConfigWrong: the state folder {folder} cannot be made")
+
+
+BOARDS = ["emulated:0", "emulated:-3", "emulated:x", "xor8a:/dev/x:1x8x3,1x8x3", "xor8a:/dev/x:99x8x3", "no-such:1"]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_board_that_cannot_be_is_named(
+    board: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given boards without doors, with one address twice or of no known family, the program names what was given."""
+    monkeypatch.setenv("RESTANTE_HUB_URL", "ws://127.0.0.1:1")
+    monkeypatch.setenv("RESTANTE_SOURCE", "bank-1")
+    code, words = run(["bank", "--state", "b", "--board", board], capsys)
+    assert code == FAILED
+    assert words.startswith("ConfigWrong: ")
+    assert board.partition(":")[0] in words
 
 
 def test_a_folder_of_somebodys_own_is_not_wiped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,16 +79,21 @@ def calling(api: str, key_file: Path | None, environ: Mapping[str, str] = os.env
 
 def _key(key_file: Path | None, environ: Mapping[str, str]) -> str:
     """The key, which never stands on a command line, where every user of the machine could read it."""
-    if key_file is None and (given := environ.get(KEY, "")):
-        return given
-    try:
-        return (key_file or _first_key(environ)).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        place = str(key_file) if key_file else "the state folder"
+    given, place = environ.get(KEY, ""), KEY
+    if key_file is not None or not given:
+        path = key_file or _first_key(environ)
+        given, place = _read(path), str(key_file) if key_file else "the state folder"
+    if not given or not given.isascii() or not given.isprintable():
         detail = "Name one with --key-file, or set RESTANTE_KEY."
-        raise Stop(
-            "api-key-missing", field="--key-file", rule=f"No API key can be read in {place}.", detail=detail
-        ) from None
+        raise Stop("api-key-missing", field="--key-file", rule=f"No API key can be read in {place}.", detail=detail)
+    return given
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _first_key(environ: Mapping[str, str]) -> Path:

@@ -204,6 +204,8 @@ def _invitation(where: str) -> str:
         return Path(where).read_text(encoding="utf-8").strip()
     except OSError as missing:
         raise Stop("invitation-missing", field="invitation", rule=f"{where}: {missing.strerror}") from missing
+    except UnicodeDecodeError:
+        raise Stop("invitation-missing", field="invitation", rule=f"{where} holds no text.") from None
 
 
 def _ready(told: Mapping[str, str], *, json: bool) -> None:

@@ -84,7 +84,7 @@ async def run_source(config: SourceConfig, *, stop: asyncio.Event | None = None)
     Faults: `ConfigWrong`, `LineUnsafe`, those of the identity and of enrolment, and those of `open_book`.
     """
     stop = stop or asyncio.Event()
-    config.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(config.state_directory)
     identity = None if config.hub_url else await _identity(config)
     source = config.source if identity is None else identity.name.source
     if not source:
@@ -154,6 +154,13 @@ async def _work(running: Running, server: LoopbackServer, *, config: SourceConfi
             raise one
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise ConfigWrong(f"the state folder {folder} cannot be made or is none: {wrong.strerror}") from wrong
+
+
 async def _identity(config: SourceConfig) -> Identity:
     """Who this source is; a machine out of its box tries its invitation until the hub has answered."""
     directory = config.state_directory / IDENTITY_FOLDER
@@ -199,16 +206,29 @@ def _board(config: SourceConfig) -> tuple[LockBoard | None, LiveBoard | None]:
     family, _, rest = config.board.partition(":")
     try:
         if family == "emulated":
-            live = LiveBoard(board_of(int(rest)))
+            live = LiveBoard(board_of(_at_least_one(int(rest))))
             return EmulatedBoard(live), live
         if family == "xor8a":
             port, _, boards = rest.rpartition(":")
-            return Xor8aDriver(XorBus(path=port, boards=tuple(map(_xor_board, boards.split(","))))), None
+            return Xor8aDriver(XorBus(path=port, boards=_xor_boards(boards))), None
     except ValueError as wrong:
-        raise ConfigWrong(f"the board {config.board!r} cannot be read") from wrong
+        raise ConfigWrong(f"the board {config.board!r} cannot be read: {wrong}") from wrong
     if family == "none":
         return None, None
     raise ConfigWrong(f"no family of lock boards is called {family!r}")
+
+
+def _at_least_one(doors: int) -> int:
+    if doors < 1:
+        raise ValueError("a bank has at least one door")
+    return doors
+
+
+def _xor_boards(text: str) -> tuple[XorBoard, ...]:
+    boards = tuple(map(_xor_board, text.split(",")))
+    if len({board.address for board in boards}) < len(boards):
+        raise ValueError("two boards have one address")
+    return boards
 
 
 def _xor_board(text: str) -> XorBoard:
