@@ -8,6 +8,9 @@ from restante.core.parcel import Collected, Deposited, Direction, Held, Promised
 from restante.core.reservation import Window
 from restante.core.stay import By
 from restante.core.time import OpenDays
+from restante.hub.notices.address import Address
+from restante.hub.notices.mail import Mail
+from restante.hub.notices.outcome import Bounced, MailUnreachable, Outcome, Unreachable
 from restante.store.vault import ContactDetails
 from tests.hub.worker.town import HOUR, START, Town
 
@@ -120,6 +123,36 @@ async def test_a_reminder_comes_before_the_lapse(town: Town) -> None:
     assert town.codes()[0] == town.codes()[1] is not None
     town.now += HOUR
     assert await town.drain() == 0
+
+
+async def test_a_reminder_that_bounced_once_still_reaches_the_next_channel(town: Town) -> None:
+    """Given a first address that bounces and a second out of reach, when mail goes again, then the reminder comes."""
+    point = await town.open_point()
+    parcel = await town.announce(point, emails=("a@bounce.example", "aino@people.example"))
+    await town.deposit(parcel, point)
+    await town.drain()
+    town.now += 36 * HOUR
+    mail, town.channel = town.channel, OnlyBounces(town)
+    await town.drain()
+    town.channel = mail
+    town.now += timedelta(minutes=5)
+    await town.drain()
+    assert len(town.subjects()) == 2
+    assert (await town.kinds(parcel)).count("notice-bounced") == 2, "the first address bounced twice, and it is told"
+    town.now += HOUR
+    assert await town.drain() == 0
+
+
+class OnlyBounces:
+    """A mail server that knows who is unknown and reaches nobody else."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+
+    async def send(self, mail: Mail, to: Address) -> Outcome:
+        """See ``Channel``."""
+        at = self._town.now
+        return Bounced(at, 550, permanent=True) if "bounce" in to.domain else Unreachable(at, MailUnreachable())
 
 
 async def test_a_lapsed_hold_is_told_and_recalled(town: Town) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from restante.core.commands import RecordNotice
+from restante.core.events import NoticeKind
 from restante.core.refusals import Refusal
 from restante.core.time import Instant
 from restante.hub.notices.address import Address
@@ -54,6 +55,7 @@ class Handing:
             outcome = await self._send(person, step.channel, channels[step.channel])
             if isinstance(outcome, HandedOver):
                 await self._record(given(self._message, step.channel, outcome.at))
+                await self._record_put_off(history, step.channel, now)
                 break
             tried = Tried(step.channel, outcome)
             _log.info("notice-not-taken", errand=errand.name, channel=step.channel, outcome=type(outcome).__name__)
@@ -68,7 +70,7 @@ class Handing:
         step = self._choose(channels, history, now)
         match step:
             case TryChannel(channel):
-                if history and history[-1].channel != channel:
+                if history and history[-1].channel != channel and not self._ends_with_a_word:
                     await self._record(not_given(self._message, history[-1].channel, now, last=False))
                 return step
             case OpenCase("mail-blocked", retry):
@@ -77,9 +79,21 @@ class Handing:
             case OpenCase():
                 channel = history[-1].channel if history else NO_CHANNEL
                 await self._record(not_given(self._message, channel, now, last=True))
+                await self._record_put_off(history, channel, now)
                 return None
             case Told():
                 raise AssertionError("only failed attempts are kept")
+
+    @property
+    def _ends_with_a_word(self) -> bool:
+        """Whether the first word on record ends the errand: a reminder's timer goes with it."""
+        return self._message.kind is NoticeKind.REMINDER
+
+    async def _record_put_off(self, history: list[Tried], said: str, now: Instant) -> None:
+        """Put on record at the end what could not be said of other channels before it."""
+        if self._ends_with_a_word:
+            for channel in dict.fromkeys(tried.channel for tried in history if tried.channel != said):
+                await self._record(not_given(self._message, channel, now, last=False))
 
     def _choose(self, channels: Mapping[str, Address], history: list[Tried], now: Instant) -> NextStep:
         chance, patience = self._ports.chance(), self._manners.patience
