@@ -7,6 +7,7 @@ from psycopg_pool import PoolTimeout
 
 from restante.store import connect
 from restante.store.connect import DatabaseTooOld, DatabaseUnreachable, conninfo, engine_connection, probe, reads_pool
+from restante.store.tables import open_tables
 
 
 async def shown(db: psycopg.AsyncConnection, *names: str) -> list[str]:
@@ -107,3 +108,17 @@ def test_an_old_server_is_refused(empty_database: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(connect, "FLOOR", 99)
     with pytest.raises(DatabaseTooOld, match=r"PostgreSQL 1\d; the hub needs 99"):
         probe(empty_database)
+
+
+async def test_tables_are_not_read_over_connections_that_the_server_ended(empty_database: str) -> None:
+    """Given several idle connections that broke with the server's restart, when one is wanted, then a fresh one is."""
+    async with open_tables(empty_database, name="several", size=4) as tables:
+        async with tables.transaction() as one, tables.transaction() as two, tables.transaction() as three:
+            old = {pid for run in (one, two, three) for (pid,) in await run(b"SELECT pg_backend_pid()", {})}
+        assert len(old) == 3
+        with psycopg.connect(empty_database, autocommit=True) as db:
+            for pid in old:
+                db.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        async with tables.transaction() as run:
+            ((pid,),) = await run(b"SELECT pg_backend_pid()", {})
+        assert pid not in old

@@ -110,7 +110,7 @@ def reads_pool(dsn: str, *, name: str = "restante reads", size: int = 4) -> Asyn
         max_size=size,
         timeout=CONNECT_S,
         configure=_prepare_all,
-        check=_still_there,
+        check=still_there,
         open=False,
     )
 
@@ -122,7 +122,7 @@ def has_word(db: AsyncConnection) -> bool:
     return bool(socket.poll(0))
 
 
-async def _still_there(db: AsyncConnection) -> None:
+async def still_there(db: AsyncConnection) -> None:
     """Raise if the server has hung up on an idle connection: it says so by itself, so only then is it asked."""
     if has_word(db):
         await AsyncConnectionPool.check_connection(db)

@@ -1,6 +1,6 @@
 """Tables beside the ledger, read and written by single statements: partners, names, places.
 
-Each statement here may be run twice, which is how a connection that broke while nobody used it is got over.
+Each statement here may be run twice, which is how a connection that broke as it was lent is got over.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -86,6 +86,7 @@ async def open_tables(dsn: str, *, name: str, size: int = 4, read_only: bool = F
         min_size=1,
         max_size=size,
         configure=_taught,
+        check=connect.still_there,
         timeout=connect.CONNECT_S,
         open=False,
     )
