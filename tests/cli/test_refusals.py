@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from restante.cli import main
-from restante.cli.ending import FAILED, MISUSED, REFUSED
+from restante.cli.ending import FAILED, INTERRUPTED, MISUSED, REFUSED
 from restante.cli.lifeline import LIFELINE
 
 DEAD = "postgresql://nobody:nothing@127.0.0.1:1/none"
@@ -183,6 +183,17 @@ def test_a_folder_of_somebodys_own_is_not_wiped(tmp_path: Path, capsys: pytest.C
     assert code >= FAILED
     assert words.startswith("FolderTaken")
     assert (tmp_path / "letters" / "mine").read_text() == "kept"
+
+
+@pytest.mark.parametrize(("arguments", "left_with"), [(["--parcels", "5", "--exit"], INTERRUPTED), ([], 0)])
+def test_a_day_that_was_broken_off_has_not_succeeded(
+    arguments: list[str], left_with: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given a demo that is told to stop, a day with an account to give ends in 130, a living network in 0."""
+    from restante.sim.demo import run as running
+
+    monkeypatch.setattr(running, "play", lambda *_: None)
+    assert run(["demo", *arguments], capsys)[0] == left_with
 
 
 def test_a_port_in_use_is_told_by_its_setting(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from restante.cli.ending import REFUSED, Stop, say
+from restante.cli.ending import INTERRUPTED, REFUSED, Stop, say
 
 if TYPE_CHECKING:
     from restante.sim.demo.run import Wish
@@ -44,7 +44,7 @@ def demo(
         raise Stop("exit-missing", field="--exit", rule="A day with so many parcels ends: --parcels 500 --exit")
     account = play(wish, Show(Console(), quiet=json, all_events=not exit))
     if account is None:
-        return
+        sys.exit(INTERRUPTED if exit else 0)
     if json:
         import msgspec
 

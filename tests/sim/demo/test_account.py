@@ -8,7 +8,7 @@ import pytest
 
 from restante.core.bank import SourceKind
 from restante.edge.person import Person
-from restante.sim.demo.account import Account, Told, _by_machine, as_lines, compare_parcels, told_by_people
+from restante.sim.demo.account import Account, Told, _by_machine, as_lines, compare_parcels, missing, told_by_people
 from restante.sim.demo.ground import Deed, Ground, Item, Role, Spot
 from restante.sim.demo.lines import Line
 from restante.store.postgres import PostgresLedger
@@ -106,6 +106,12 @@ def test_what_was_never_there_cannot_be_taken(tmp_path: Path) -> None:
     people = ground()
     people.take(people.items["p"], spot(tmp_path), by="recipient")
     assert people.breaches == ["ABCD1234 was taken at Rautatientori, where it never was"]
+
+
+@pytest.mark.parametrize(("asked", "found"), [(None, 0), (1, 0), (500, 1), (0, 1)])
+def test_a_day_that_lacks_parcels_has_failed(asked: int | None, found: int) -> None:
+    """Given a day with one parcel, when another number was asked for, then that is a disagreement."""
+    assert len(list(missing(asked, ground(*WAY)))) == found
 
 
 def test_an_account_says_what_disagrees() -> None:

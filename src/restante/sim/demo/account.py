@@ -196,7 +196,10 @@ def _by_machine(steps: Iterable[Step]) -> Trail:
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What an account is drawn up from, once the machines have stopped; ``hub`` is what the API told before."""
+    """What an account is drawn up from, once the machines have stopped; ``hub`` is what the API told before.
+
+    ``asked`` is how many parcels the day was to have, if it was bounded.
+    """
 
     ground: Ground
     spots: Sequence[Spot]
@@ -205,12 +208,19 @@ class Evidence(msgspec.Struct, frozen=True):
     mails: int
     refused_for_room: int
     seconds: float
+    asked: int | None = None
+
+
+def missing(asked: int | None, ground: Ground) -> Iterator[str]:
+    """Parcels that the day was asked for and that nobody ever saw; a day that has none of them settles nothing."""
+    if asked is not None and len(ground.items) != asked:
+        yield f"{asked} parcels were asked for, {len(ground.items)} were announced"
 
 
 async def draw_up(ledger: PostgresLedger, evidence: Evidence) -> Account:
     """Compare everything, and count what the day came to."""
     ground, spots = evidence.ground, evidence.spots
-    verdict = Verdict(wrong=list(ground.breaches))
+    verdict = Verdict(wrong=[*ground.breaches, *missing(evidence.asked, ground)])
     books = read_books(spots, verdict)
     await compare_journals(ledger, books, spots=spots, verdict=verdict)
     machines, people = told_by_books(books, verdict), told_by_people(ground)

@@ -65,7 +65,7 @@ async def demo(wish: Wish, show: Show) -> Account | None:
             await asyncio.gather(following, return_exceptions=True)
             if wish.svg is not None:
                 wish.svg.write_text(show.picture_at_its_fullest(), encoding="utf-8")
-        return await _account(stage, time.monotonic() - began_s)
+        return await _account(stage, time.monotonic() - began_s, asked=wish.plan.parcels)
 
 
 def _watching(stage: Stage, day: Day, show: Show, *, following: "asyncio.Task[None]") -> Callable[[], None]:
@@ -100,7 +100,7 @@ async def _drain(stage: Stage, watcher: Watcher, following: "asyncio.Task[None]"
         quiet = 0 if await watcher.read(wait_s=0.5) else quiet + 1
 
 
-async def _account(stage: Stage, seconds: float) -> Account:
+async def _account(stage: Stage, seconds: float, *, asked: int | None) -> Account:
     """Ask the hub, stop the programs, and compare."""
     cast = stage.cast
     hub = await ask_hub(stage.api, cast.ground)
@@ -114,6 +114,7 @@ async def _account(stage: Stage, seconds: float) -> Account:
         mails=newest[0].number if newest else 0,
         refused_for_room=sum(carrier.refused for carrier in cast.carriers.values()),
         seconds=seconds,
+        asked=asked,
     )
     async with open_ledger(stage.dsn) as ledger:
         return await draw_up(ledger, evidence)
