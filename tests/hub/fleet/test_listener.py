@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,13 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidHandshake
 
+from restante.core.ids import PointId, SourceId
 from restante.core.refusals import Refusal
+from restante.core.time import Instant
 from restante.edge.enrol import enrol, renew
 from restante.edge.identity import Identity
 from restante.hub.fleet.listener import PlainLineExposed, Socket, listening
+from restante.hub.fleet.records import Beat, SessionTaken
 from restante.hub.fleet.service import invite, replace_controller, revoke
 from restante.wire import session as wire
 from restante.wire.enrol import Invitation
@@ -143,6 +147,49 @@ async def test_a_session_whose_end_was_not_signalled_ends_at_the_reconciling(dat
             await hub.site.records.tables.rows(b"UPDATE source_session SET session = 'another'", {})
             await hub.listener.reconcile()
             assert await bank.closed() == "displaced"
+
+
+async def test_a_session_that_is_not_on_record_yet_is_not_taken_for_displaced(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a hub that looks at its sessions while one is being put on record, then that one goes on."""
+    looked, looking = asyncio.Event(), list[asyncio.Task[None]]()
+    async with running(database, tmp_path / "hub") as hub:
+        await ran(hub.site.ledger, provisioning())
+        records, listener = hub.site.records, hub.listener
+        enter, keep = records.enter, records.keep_sessions
+
+        async def kept(beats: Sequence[Beat]) -> frozenset[str]:
+            found = await keep(beats)
+            looked.set()
+            return found
+
+        async def entering(source: SourceId, point: PointId, *, session: str, now: Instant) -> None:
+            looking.append(asyncio.create_task(listener._keep_alive(listener._open_states(), hub.site.clock.now())))
+            looking[0].add_done_callback(lambda _: looked.set())
+            await looked.wait()
+            await enter(source, point, session=session, now=now)
+
+        monkeypatch.setattr(records, "enter", entering)
+        monkeypatch.setattr(records, "keep_sessions", kept)
+        async with dialled(hub, await enrolled(hub, tmp_path / "bank")) as bank:
+            await bank.say(Book().hello())
+            await bank.hear(wire.ManifestSent)
+            await looking[0]
+            await bank.say(wire.Ping(7))
+            assert (await bank.hear(wire.Pong)).number == 7
+
+
+async def test_old_news_of_a_session_does_not_end_the_one_that_followed(database: str, tmp_path: Path) -> None:
+    """Given a bank that came back at once, when the session before is heard of late, then the newer one goes on."""
+    async with running(database, tmp_path / "hub") as hub:
+        await ran(hub.site.ledger, provisioning())
+        async with dialled(hub, await enrolled(hub, tmp_path / "bank")) as bank:
+            await bank.say(Book().hello())
+            await bank.hear(wire.ManifestSent)
+            await hub.listener._heed(SessionTaken(BANK, "the one before"))
+            await bank.say(wire.Ping(7))
+            assert (await bank.hear(wire.Pong)).number == 7
 
 
 async def test_contact_is_lost_by_silence_and_regained_by_a_session(database: str, tmp_path: Path) -> None:

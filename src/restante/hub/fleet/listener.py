@@ -127,6 +127,7 @@ class Listener:
         self._lines: dict[str, Line] = {}
         self._revoked: Mapping[int, Instant] = {}
         self._serials: dict[str, int] = {}
+        self._on_record: set[str] = set()
         self._server: Server | None = None
 
     @property
@@ -148,7 +149,7 @@ class Listener:
         """All that the signals tell, read from the store; due every ``RECONCILE_SECONDS``. Fault: ``StoreDown``."""
         now = self._site.clock.now()
         await self._read_revoked()
-        await self._keep_alive(now)
+        await self._keep_alive(self._open_states(), now)
         await self._tell_lost(now)
         await self._stir(lambda _: True)
 
@@ -189,6 +190,7 @@ class Listener:
             ticking.cancel()
             self._lines.pop(name, None)
             self._serials.pop(name, None)
+            self._on_record.discard(name)
 
     async def _tick(self, line: Line) -> None:
         while not isinstance(line.state, session.Ended):
@@ -227,6 +229,7 @@ class Listener:
 
     async def _enter(self, entered: session.Enter, now: Now) -> None:
         await self._site.records.enter(entered.source, entered.point, session=entered.session, now=now.at)
+        self._on_record.add(entered.session)
 
     async def _read_revoked(self) -> None:
         self._revoked = await self._site.records.revoked(self._site.clock.certified())
@@ -244,9 +247,12 @@ class Listener:
         lines = [line for line in self._lines.values() if isinstance(line.state, session.Open) and wanted(line.state)]
         await _all(line.take(session.Stirred(), now) for line in lines)
 
-    async def _keep_alive(self, now: Now) -> None:
-        """Note which sources are heard from, and end the sessions that another one has replaced."""
-        beats = [_beat(state, now) for state in self._open_states()]
+    async def _keep_alive(self, states: Sequence[session.Open], now: Now) -> None:
+        """Note which sources are heard from, and end those of the sessions that another one has replaced.
+
+        One that is being put on record just now is left alone: it is the newest of its source.
+        """
+        beats = [_beat(state, now) for state in states if state.session in self._on_record]
         if not beats:
             return
         kept = await self._site.records.keep_sessions(beats)
@@ -279,8 +285,9 @@ class Listener:
     async def _heed(self, news: News) -> None:
         match news:
             case SessionTaken(source=source, session=name):
-                older = [one.session for one in self._open_states() if one.source == source and one.session != name]
-                await self._oust(older, "displaced")
+                # News may come late, when the source has yet another session here: the record says which is over.
+                others = [one for one in self._open_states() if one.source == source and one.session != name]
+                await self._keep_alive(others, self._site.clock.now())
             case SourceRevoked():
                 await self._read_revoked()
             case Restarted():
