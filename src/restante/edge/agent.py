@@ -19,7 +19,7 @@ import msgspec
 
 from restante.core import access, facts
 from restante.core.bank import Condition, SourceKind
-from restante.edge import clock, codes, deposits, doors, lists, openings, rounds, screens, withdrawals
+from restante.edge import clock, codes, deposits, doors, lists, openings, permissions, rounds, screens, withdrawals
 from restante.edge.clock import Now
 from restante.edge.draft import Draft
 from restante.edge.inputs import (
@@ -53,6 +53,7 @@ def step(state: State, given: Input, now: Now) -> tuple[State, tuple[Effect, ...
         clock=clock.brought_up(state.clock, now),
         waking=access.tick(state.waking, boot=now.boot, monotonic_ms=now.monotonic_ms),
     )
+    _end_round(draft)
     match given:
         case CodeEntered() | ParcelScanned() | Chosen() | Inspected():
             _person(draft, given)
@@ -66,7 +67,17 @@ def step(state: State, given: Input, now: Now) -> tuple[State, tuple[Effect, ...
             _pass_time(draft)
         case _:
             assert_never(given)
+    _end_round(draft)
     return draft.state, tuple(draft.effects)
+
+
+def _end_round(draft: Draft) -> None:
+    """Close a round whose code would open none any more, before anything else is decided by it."""
+    if draft.state.round is None or permissions.is_round_permitted(draft.state):
+        return
+    draft.put(round=None)
+    if draft.state.screen.page == "round":
+        draft.show(screens.round_closed())
 
 
 def _person(draft: Draft, given: FromPerson) -> None:

@@ -48,6 +48,12 @@ def may_be_used_now(state: State, grant: Grant) -> bool:
     return state.online or grant.offline is not Offline.ONLINE_ONLY
 
 
+def is_round_permitted(state: State) -> bool:
+    """Whether the permission that the open round was begun with still stands: not revoked, and in time."""
+    grant = None if state.round is None else grant_of(state, state.round.grant)
+    return grant is not None and is_in_time(state, grant)
+
+
 def needs_a_person(state: State, grant: Grant) -> bool:
     """Whether something must be checked that a locker bank cannot check."""
     return bool(grant.checks) and state.kind is SourceKind.BANK
