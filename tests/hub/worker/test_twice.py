@@ -121,6 +121,22 @@ async def test_mail_that_cannot_go_out_goes_out_later_and_a_person_hears_of_it(t
     assert len(town.subjects()) == 1
 
 
+async def test_a_point_that_cannot_be_reconciled_keeps_no_other_from_it(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given a code whose seal is broken, when the worker goes round, then the points after it are gone round too."""
+    first, second = await town.open_point(), await town.open_point()
+    await town.announce(first)
+    await town.drain()
+    with psycopg.connect(town.dsn, autocommit=True) as db:
+        db.execute("UPDATE sealed_code SET sealed = sealed || '\\x00'")
+    town.refreshed.clear()
+    await town.worker().reconcile()
+    assert town.refreshed == [second]
+    said = "".join(capsys.readouterr())
+    assert all(one in said for one in ("point-failed", first, "SealBroken"))
+
+
 class Broken:
     """A ledger that a mistake or a fault sits in: reads fail, and what was done cannot be finished."""
 

@@ -85,7 +85,7 @@ class Worker:
             await self._steps.forget_old()
             self._upkept = today
         for point in await self._points():
-            await self._steps.tidy(point, thorough=True)
+            await self._steps.go_round(point)
 
     async def _do(self, row: TaskRow | TimerRow) -> None:
         await (self._steps.do_task(row) if isinstance(row, TaskRow) else self._steps.do_timer(row))

@@ -74,6 +74,18 @@ class Steps:
             await self._ports.codes.tidy(view, thorough=thorough)
             await self._ports.refresh(point)
 
+    async def go_round(self, point: PointId) -> None:
+        """Reconcile a point thoroughly; what is wrong there is logged, and keeps nobody from the next one.
+
+        Faults: those that trying again can cure.
+        """
+        try:
+            await self.tidy(point, thorough=True)
+        except Exception as wrong:
+            if isinstance(wrong, Fault) and wrong.retryable:
+                raise
+            _log.error("point-failed", point=point, fault=_named(wrong))
+
     async def forget_old(self) -> None:
         """Forget the people whose parcels have been over for as long as people are kept."""
         ports, kept = self._ports, timedelta(days=self._manners.person_days)
