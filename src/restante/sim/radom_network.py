@@ -153,7 +153,8 @@ async def switch_on(
 
     async def invite(plan: PointPlan) -> None:
         invited = await operator.post(f"/points/{made[plan.locker][0]}/invitations")
-        home, board = folder / "banks" / f"{plan.locker:04}", f"emulated:{plan.doors}"
+        # Steel has a door, also where the day begins with a full locker and the network has none of it to give away.
+        home, board = folder / "banks" / f"{plan.locker:04}", f"emulated:{max(plan.doors, 1)}"
         home.mkdir(mode=0o700, parents=True)
         configs[plan.locker] = SourceConfig(state_directory=home, board=board, invitation=invited["text"])
 
