@@ -1,9 +1,9 @@
 """A source at work on one event loop: agent, book, lock board and line, each told what the others have done.
 
 Theory of operation. Inputs go to `KeptAgent` one by one; what it asks for is done after its flush. A book that cannot
-be written (a full disk) puts "out of service" on the screen: nothing is done that could not be written down, verdicts
-of doors wait until it can, and the line is closed so that nothing the hub says is lost. When the book can be written
-again, work goes on by itself.
+be written (a full disk) puts "out of service" on the screen: nothing is done that could not be written down, the start
+and verdicts of doors wait until it can, and the line is closed so that nothing the hub says is lost. When the book can
+be written again, work goes on by itself.
 """
 
 import asyncio
@@ -39,6 +39,7 @@ from restante.edge.inputs import (
     Ticked,
     Unlock,
     WholeWanted,
+    Woke,
 )
 from restante.edge.keeping import KeptAgent
 from restante.edge.screens import OUT_OF_SERVICE, Screen
@@ -100,7 +101,7 @@ class Running:
     # --- the agent
 
     def take(self, given: Input) -> None:
-        """Feed the agent, then do what it asks for; while the book cannot be written only verdicts are kept."""
+        """Feed the agent, then do what it asks for; while the book cannot be written the start and verdicts wait."""
         if self.fault is not None:
             self._hold(given)
             return
@@ -143,7 +144,7 @@ class Running:
         self.take(OpeningEnded(door, verdict))
 
     def _hold(self, given: Input) -> None:
-        if isinstance(given, OpeningEnded):
+        if isinstance(given, Woke | OpeningEnded):
             self._held.append(given)
 
     def _out_of_service(self, fault: BookFault) -> None:

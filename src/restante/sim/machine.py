@@ -102,11 +102,6 @@ class Machine:
         """Whether the program runs."""
         return self.agent is not None
 
-    @property
-    def is_live(self) -> bool:
-        """Whether a session is open."""
-        return self.agent is not None and isinstance(self._sync, sync.Live)
-
     def listed(self, door: int) -> list[ParcelId]:
         """The parcels that an opening is to hand out."""
         if self.agent is None:
