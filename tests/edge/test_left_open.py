@@ -7,8 +7,8 @@ from restante.core.stay import By
 from restante.edge.boards.steel import Deed
 from restante.edge.inputs import Choice
 from restante.edge.screens import IDLE
-from restante.wire.manifest import ListedCompartment
-from tests.edge.rig import COURIER, Rig, collect, deposit, parcel, verifier
+from restante.wire.manifest import Grant, GrantKind, ListedCompartment
+from tests.edge.rig import CARRIER, COURIER, Rig, collect, deposit, parcel, verifier
 
 CODE = "12345678"
 
@@ -41,6 +41,29 @@ def test_a_senders_code_opens_no_second_door_while_the_first_stands_open() -> No
     assert rig.pulses == [1]
     rig.do(1, Deed.PUT, Deed.PUSH)
     assert len(rig.facts("parcel-put-in")) == 1
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_choice_is_about_the_door_on_the_screen(epoch: int) -> None:
+    """Given a door left open and another one on the screen, in any epoch, when too big is pressed, then that is meant."""
+    rig = Rig()
+    rig.install(d1=deposit(1), d2=deposit(2))
+    rig.code(COURIER)
+    rig.scan(1)
+    rig.tick(seconds=61)
+    rig.epoch = epoch
+    rig.open_session()
+    rig.send(service=Grant(GrantKind.SERVICE, CARRIER, verifier=verifier(COURIER, epoch=epoch), max_uses=0))
+    rig.code(COURIER)
+    rig.scan(2)
+    rig.choose(Choice.TOO_BIG)
+    assert rig.words == "Close door 2 to go on."
+    rig.do(2, Deed.PUSH)
+    assert rig.pulses == [1, 2, 4]
+    rig.do(4, Deed.PUT, Deed.PUSH)
+    rig.choose(Choice.REFUSED)
+    rig.do(1, Deed.PUT, Deed.PUSH)
+    assert [entry.data["parcel"] for entry in rig.facts("parcel-put-in")] == [parcel(2), parcel(1)]
 
 
 def counter() -> Rig:

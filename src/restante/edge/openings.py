@@ -149,8 +149,9 @@ def is_about_to_open(draft: Draft) -> bool:
 
 
 def front(draft: Draft) -> Opening | None:
-    """The opening that the person at the screen is dealing with: the latest one."""
-    return max(draft.state.openings.values(), key=lambda opening: opening.intent, default=None)
+    """The opening that the person at the screen is dealing with: that of the door which the screen names."""
+    door = draft.state.screen.door
+    return None if door is None else draft.state.openings.get(door)
 
 
 def turn_away(draft: Draft) -> None:
