@@ -55,6 +55,7 @@ _LOADED: Final[Mapping[str, tuple[str, msgspec.json.Decoder[Any], str]]] = {
     "sources": ("load_sources", bodies.SOURCE, "source"),
     "points": ("load_points", bodies.POINT, "id"),
 }
+_FORGETS: Final = ("forget_receipts", "forget_requests", "forget_attempts")
 _PAGES_KNOWN: Final = 1024
 # How far the clocks of two hubs may differ: a page of the feed is looked for from this long before the last one's end.
 _CLOCK_SLACK: Final = timedelta(days=1)
@@ -297,12 +298,12 @@ class PostgresLedger:
                     yield Signal(tuple(PointId(point) for point in notice.payload.split(",") if point))
 
     async def upkeep(self, now: Instant) -> None:
-        """Make the coming days' partitions of the log, and forget old receipts and Idempotency-Keys."""
+        """Make the coming days' partitions of the log, and forget old receipts, Idempotency-Keys and attempts."""
         async with self._writers.one() as db:
             with faults_named(db):
                 await upkeep.make_days(db, now.date())
                 forgotten: trips.Given = {"before": now - timedelta(days=KEPT_DAYS)}
-                await trips.trip(db, [(_PREPARED[one], forgotten) for one in ("forget_receipts", "forget_requests")])
+                await trips.trip(db, [(_PREPARED[one], forgotten) for one in _FORGETS])
 
     async def _read_keyed(self, name: str, ids: Sequence[str]) -> Rows:
         with faults_named():

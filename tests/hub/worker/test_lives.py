@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+
 from restante.core import commands as cmd
 from restante.core.bank import SourceKind
 from restante.core.parcel import Collected, Deposited, Direction, Held, Promised, Recalled, stage_of
@@ -11,6 +13,7 @@ from restante.core.time import OpenDays
 from restante.hub.notices.address import Address
 from restante.hub.notices.mail import Mail
 from restante.hub.notices.outcome import Bounced, MailUnreachable, Outcome, Unreachable
+from restante.store.ledger import KEPT_DAYS
 from restante.store.vault import ContactDetails
 from tests.hub.worker.town import HOUR, START, Town
 
@@ -141,6 +144,22 @@ async def test_a_reminder_that_bounced_once_still_reaches_the_next_channel(town:
     assert (await town.kinds(parcel)).count("notice-bounced") == 2, "the first address bounced twice, and it is told"
     town.now += HOUR
     assert await town.drain() == 0
+
+
+async def test_attempts_at_a_reminder_that_nobody_waits_for_are_forgotten(town: Town) -> None:
+    """Given a reminder that could not go out before its parcel was collected, when days pass, then nothing is kept."""
+    point = await town.open_point()
+    parcel = await town.announce(point)
+    stay = await town.deposit(parcel, point)
+    await town.drain()
+    town.now += 36 * HOUR
+    town.channel = OnlyBounces(town)
+    await town.drain()
+    await town.withdraw(parcel, point, stay)
+    with psycopg.connect(town.dsn, autocommit=True) as db:
+        for days, left in ((KEPT_DAYS - 1, 1), (KEPT_DAYS + 1, 0)):
+            await town.ledger.upkeep(town.now + timedelta(days=days))
+            assert db.execute("SELECT count(*) FROM notice_attempt").fetchone() == (left,)
 
 
 class OnlyBounces:

@@ -108,6 +108,16 @@ DELETE FROM receipt WHERE at < %(before)s::timestamptz;
 -- Idempotency-Keys older than anybody would still send.
 DELETE FROM request_key WHERE at < %(before)s::timestamptz;
 
+-- name: forget_attempts
+-- Attempts to give a notice, all those of an errand whose last one is old: a timer that was moved or has ended leaves
+-- them behind.
+DELETE FROM notice_attempt a
+USING (
+    SELECT lane, name FROM notice_attempt GROUP BY lane, name
+    HAVING max((convert_from(body, 'UTF8')::json ->> 'at')::timestamptz) < %(before)s::timestamptz
+) k
+WHERE a.lane = k.lane AND a.name = k.name;
+
 -- name: points
 -- Every point of the network.
 SELECT id::text FROM point ORDER BY lane, id;
