@@ -45,7 +45,7 @@ def test_a_senders_code_opens_no_second_door_while_the_first_stands_open() -> No
 
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_a_choice_is_about_the_door_on_the_screen(epoch: int) -> None:
-    """Given a door left open and another one on the screen, in any epoch, when too big is pressed, then that is meant."""
+    """Given a door left open and another on the screen, in any epoch, when too big is pressed, then that is meant."""
     rig = Rig()
     rig.install(d1=deposit(1), d2=deposit(2))
     rig.code(COURIER)
