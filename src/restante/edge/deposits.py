@@ -95,7 +95,7 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> NextDoor:
         case After.NEXT_DOOR:
             return without_door(draft, task, opening.door)
         case After.LARGER:
-            return _to_a_door(draft, _larger(draft.state, task, opening.door), reason="too-big")
+            return go_on(draft, _larger(draft.state, task, opening.door), reason="too-big")
         case After.NOTHING:
             draft.show(rounds.screen(draft.state, Line.word("kiosk.deposit.declined")))
             return None
@@ -103,22 +103,25 @@ def door_shut(draft: Draft, opening: Opening, evidence: Evidence) -> NextDoor:
 
 def without_door(draft: Draft, task: Putting, door: int) -> NextDoor:
     """Go on with another compartment than this one."""
-    return _to_a_door(draft, msgspec.structs.replace(task, tried=(*task.tried, door)), reason="door")
+    return go_on(draft, msgspec.structs.replace(task, tried=(*task.tried, door)))
 
 
-def go_on(draft: Draft, task: Putting) -> NextDoor:
-    """Choose anew after a wait, if the parcel may still be put in; else words on the screen."""
+def go_on(draft: Draft, task: Putting, *, reason: str = "door") -> NextDoor:
+    """Choose anew, if the parcel may still be put in by the list in force now; else words on the screen."""
     grant = permissions.grant_of(draft.state, task.grant)
     if grant is None or not permissions.is_live_deposit(draft.state, task.grant, grant):
         draft.show(rounds.screen(draft.state, Line.word("kiosk.deposit.expired")))
         return None
-    return None if _is_refused(draft, grant) else _to_a_door(draft, task, reason="door")
+    return None if _is_refused(draft, grant) else _to_a_door(draft, task, reason=reason)
 
 
 def of_the_size_elsewhere(state: State, opening: Opening) -> NextDoor:
     """Another compartment as good as the one whose lock rests, for a parcel that is not to lie beside another one."""
     task, here = opening.task, doors.compartments(state).get(opening.door)
     if not isinstance(task, Putting) or task.shared or here is None:
+        return None
+    grant = permissions.grant_of(state, task.grant)
+    if grant is None or not permissions.is_live_deposit(state, task.grant, grant) or _objection(state, grant):
         return None
     task = msgspec.structs.replace(task, tried=(*task.tried, opening.door))
     chosen = _chosen(state, task)
