@@ -19,15 +19,12 @@ from restante.hub.fleet.authority import (
     Authority,
     Issued,
     Peer,
-    Revoked,
     identify,
     issue_listener,
     issue_source,
     key_sha256,
     new_authority,
     requested_key,
-    revocation_list,
-    speaks_for,
 )
 from restante.hub.fleet.keyfiles import (
     AUTHORITY_FILE,
@@ -252,21 +249,6 @@ def test_a_certificate_with_a_flipped_bit_names_nobody_else(
         for one in (bytes(raw), good_der)
     )
     assert found in (good, Refusal("certificate-foreign"))
-
-
-def test_a_source_speaks_for_itself_only(authority: Authority) -> None:
-    """When a message names another source than the certificate, then it is refused."""
-    peer = certify(authority, new_key()).peer
-    assert speaks_for(peer, "bank-1") is None
-    assert speaks_for(peer, "bank-2") == Refusal("certificate-other-source", "source")
-
-
-def test_revocation_list_names_the_revoked_and_is_signed(authority: Authority) -> None:
-    """Given revoked serial numbers, then the list carries them, its number and the authority's signature."""
-    crl = x509.load_pem_x509_crl(revocation_list(authority, [Revoked(7, NOW)], number=3, now=NOW).encode())
-    assert [entry.serial_number for entry in crl] == [7]
-    assert crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == 3
-    assert crl.is_signature_valid(authority.key.public_key())
 
 
 def test_authority_is_made_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ numbers and keys come from the shell; ``keyfiles`` keeps them on disk.
 
 import hashlib
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -30,7 +30,6 @@ from restante.wire.enrol import SourceName, fingerprint, parse_source_uri
 ROOT_LIFE: Final = timedelta(days=20 * 365)
 LISTENER_LIFE: Final = timedelta(days=90)
 SOURCE_LIFE: Final = timedelta(days=30)
-LIST_LIFE: Final = timedelta(days=7)
 SKEW: Final = timedelta(minutes=5)  # a certificate is valid a little before now, for clocks that run late
 
 MAX_CSR_BYTES: Final = 8_192
@@ -73,13 +72,6 @@ class Issued(msgspec.Struct, frozen=True):
     peer: Peer
     not_before: Instant
     pem: str
-
-
-class Revoked(msgspec.Struct, frozen=True):
-    """A certificate that ended before its time."""
-
-    serial: int
-    at: Instant
 
 
 IsRevoked = Callable[[Peer], bool]
@@ -163,23 +155,6 @@ def identify(
     if not certificate.not_valid_before_utc <= now <= peer.not_after:
         return Refusal("certificate-expired")
     return Refusal("certificate-revoked") if is_revoked(peer) else peer
-
-
-def speaks_for(peer: Peer, source: str) -> Refusal | None:
-    """``certificate-other-source`` unless the certificate is that of the source which a message names."""
-    return None if peer.name.source == source else Refusal("certificate-other-source", "source")
-
-
-def revocation_list(authority: Authority, revoked: Iterable[Revoked], *, number: int, now: Instant) -> str:
-    """A CRL (PEM, RFC 5280 section 5) for verifiers that are not the hub; ``number`` rises with every list."""
-    builder = x509.CertificateRevocationListBuilder(issuer_name=authority.certificate.subject)
-    builder = builder.last_update(now).next_update(now + LIST_LIFE)
-    for entry in revoked:
-        revocation = x509.RevokedCertificateBuilder().serial_number(entry.serial).revocation_date(entry.at)
-        builder = builder.add_revoked_certificate(revocation.build())
-    builder = builder.add_extension(x509.CRLNumber(number), critical=False)
-    builder = builder.add_extension(_issuer_key(authority), critical=False)
-    return builder.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
