@@ -7,7 +7,7 @@ from restante.sim.invariants import FINAL
 from tests.sim.seeds import tell
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=60)
 @pytest.mark.no_cover  # tracing would double the time, and shorter stories tread the same lines
 @pytest.mark.parametrize("first", range(1, 301, 50))
 def test_custody_is_never_lost_in_fifty_stories(first: int) -> None:
