@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -10,6 +10,7 @@ from restante.core.bank import RoomClass, SourceKind
 from restante.core.ids import OrgId, ParcelId, SourceId, StayKey
 from restante.edge.boards import steel
 from restante.edge.boards.steel import Deed
+from restante.edge.book import Book
 from restante.edge.clock import Now
 from restante.edge.drivers.evidence import NoChange, NotPulsed, Opened
 from restante.edge.drivers.port import Door
@@ -31,6 +32,7 @@ from restante.edge.inputs import (
 )
 from restante.edge.keeping import KeptAgent, next_boot
 from restante.edge.memory import MemoryBook
+from restante.edge.running import Running
 from restante.wire import seal
 from restante.wire.journal import Entry
 from restante.wire.manifest import Grant, GrantKind, ListedCompartment, Manifest, Settings, code_verifier, sign
@@ -221,3 +223,13 @@ class Rig:
     def stay(self, number: int) -> StayKey:
         """The open stay of parcel ``number``."""
         return next(one.key for one in self.agent.state.stays.values() if one.parcel == parcel(number))
+
+
+def at_work(rig: Rig, agent: KeptAgent | None = None) -> Running:
+    """The rig's bank as a running program, with its agent or another on the same book; no hub is dialled."""
+    return Running(agent or rig.agent, cast("Book", rig.book), board=None, where=nowhere)
+
+
+def nowhere() -> NoReturn:
+    """The address of a hub that nobody is to ask for."""
+    raise AssertionError

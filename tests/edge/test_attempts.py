@@ -3,23 +3,16 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from restante.edge import attempts
 from restante.edge.attempts import Attempt, Question
 from restante.edge.inputs import CodeEntered, ManifestCame, ParcelScanned
-from restante.edge.running import Running
 from restante.wire.manifest import sign
-from tests.edge.rig import COURIER, KEY, Rig
+from tests.edge.rig import COURIER, KEY, Rig, at_work
 
 WRONG = "99998888"
-
-
-def nowhere() -> Any:
-    """No hub is dialled here."""
-    raise AssertionError
 
 
 class Slow:
@@ -49,13 +42,6 @@ async def slow(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Slow]:
     slow.may_end.set()
 
 
-def at_work(rig: Rig) -> Running:
-    """The rig's bank as a running program."""
-    running = Running(rig.agent, rig.book, board=None, where=nowhere)  # type: ignore[arg-type]
-    running.boot = rig.boot
-    return running
-
-
 def installed() -> Rig:
     """A bank where couriers may come."""
     rig = Rig()
@@ -67,6 +53,7 @@ async def test_the_loop_goes_on_while_a_code_is_tried(slow: Slow) -> None:
     """Given a code whose trial takes long, then time passes and doors are looked at meanwhile; then it is decided."""
     rig = installed()
     running = at_work(rig)
+    running.boot = rig.boot
     typing = asyncio.create_task(running.heed(CodeEntered(COURIER)))
     await asyncio.wait_for(slow.begun.wait(), 10)
     before = rig.agent.state.waking
@@ -82,6 +69,7 @@ async def test_what_people_do_is_decided_in_their_order(slow: Slow) -> None:
     """Given a code and a scan right after it, when the code takes long, then the scan finds the round open."""
     rig = installed()
     running = at_work(rig)
+    running.boot = rig.boot
     both = asyncio.gather(running.heed(CodeEntered(COURIER)), running.heed(ParcelScanned("P7")))
     await asyncio.wait_for(slow.begun.wait(), 10)
     assert rig.agent.state.round is None
@@ -95,6 +83,7 @@ async def test_a_list_that_comes_meanwhile_counts(slow: Slow) -> None:
     """Given a code that is revoked while it is tried, then it opens nothing."""
     rig = installed()
     running = at_work(rig)
+    running.boot = rig.boot
     typing = asyncio.create_task(running.heed(CodeEntered(COURIER)))
     await asyncio.wait_for(slow.begun.wait(), 10)
     rig.generation, rig.grants = rig.generation + 1, {}

@@ -73,13 +73,19 @@ def counter() -> Rig:
     return rig
 
 
-def test_a_counter_asks_for_done_until_it_is_said() -> None:
-    """Given staff who look for a parcel longer than a screen stays, when they press done, then it is handed over."""
+def handing_over() -> Rig:
+    """A counter that took a parcel in, and whose recipient has just shown the code."""
     rig = counter()
     rig.install(d1=deposit(1), c1=collect(1, CODE))
     rig.scan(1)
     rig.choose(Choice.DONE)
     rig.code(CODE, channel="desk")
+    return rig
+
+
+def test_a_counter_asks_for_done_until_it_is_said() -> None:
+    """Given staff who look for a parcel longer than a screen stays, when they press done, then it is handed over."""
+    rig = handing_over()
     asked = rig.agent.state.screen
     rig.tick(seconds=600)
     assert rig.agent.state.screen == asked
@@ -91,11 +97,7 @@ def test_a_counter_asks_for_done_until_it_is_said() -> None:
 
 def test_what_staff_turned_away_from_is_not_done_later() -> None:
     """Given a hand-over that staff left for a wrong code, when done comes late, then nothing was handed over."""
-    rig = counter()
-    rig.install(d1=deposit(1), c1=collect(1, CODE))
-    rig.scan(1)
-    rig.choose(Choice.DONE)
-    rig.code(CODE, channel="desk")
+    rig = handing_over()
     rig.tick(seconds=61)
     rig.code("00000000", channel="desk")
     rig.choose(Choice.DONE)
@@ -120,11 +122,7 @@ def test_staff_who_were_called_away_take_a_parcel_in_after_all() -> None:
 
 def test_staff_who_were_called_away_hand_over_after_all() -> None:
     """Given staff who look for a parcel longer than a screen stays, when the code is shown again, then as before."""
-    rig = counter()
-    rig.install(d1=deposit(1), c1=collect(1, CODE))
-    rig.scan(1)
-    rig.choose(Choice.DONE)
-    rig.code(CODE, channel="desk")
+    rig = handing_over()
     rig.tick(seconds=61)
     rig.code(CODE, channel="desk")
     assert rig.agent.state.screen.choices == ("done",)

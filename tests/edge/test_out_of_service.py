@@ -1,20 +1,12 @@
 """A book that cannot be written for a while: what happened meanwhile is not lost, and work goes on by itself."""
 
-from typing import Any
-
 import pytest
 
 from restante.edge.book_file import BookFull
 from restante.edge.inputs import Outward, Unlock, Woke
 from restante.edge.keeping import KeptAgent, next_boot
-from restante.edge.running import Running
 from restante.edge.screens import OUT_OF_SERVICE
-from tests.edge.rig import COURIER, Crash, Rig, deposit
-
-
-def nowhere() -> Any:
-    """No hub is dialled here."""
-    raise AssertionError
+from tests.edge.rig import COURIER, Crash, Rig, at_work, deposit
 
 
 def power_goes(effect: Outward) -> None:
@@ -31,7 +23,7 @@ async def test_a_start_that_could_not_be_written_down_is_made_up_for(monkeypatch
     rig.before_outward = power_goes
     with pytest.raises(Crash):
         rig.scan(1)
-    running = Running(KeptAgent(rig.book), rig.book, board=None, where=nowhere)  # type: ignore[arg-type]
+    running = at_work(rig, KeptAgent(rig.book))
     running.boot = next_boot(rig.book)
     with monkeypatch.context() as full:
         full.setattr(rig.book, "step", lambda: (_ for _ in ()).throw(BookFull()))

@@ -5,6 +5,7 @@ import pytest
 from restante.core.ids import ParcelId
 from restante.edge.boards.steel import Deed
 from restante.edge.drivers.evidence import NotPulsed
+from restante.edge.drivers.port import RejectedCode
 from restante.edge.inputs import Choice
 from tests.edge.rig import COURIER, Rig, collect, deposit, parcel, recall
 
@@ -188,9 +189,9 @@ def test_a_long_wait_is_asked_of_nobody(verdict: NotPulsed) -> None:
 
 
 @pytest.mark.parametrize("code", ["bus-closed", "unknown-door"])
-def test_a_lock_that_nobody_can_pulse_is_somebodys_business(code: str) -> None:
+def test_a_lock_that_nobody_can_pulse_is_somebodys_business(code: RejectedCode) -> None:
     """Given a lock that is not there or out of reach, when a code is typed, then a stuck door is recorded."""
     rig, door = with_a_parcel()
-    rig.not_pulsed[door] = NotPulsed(code)  # type: ignore[arg-type]
+    rig.not_pulsed[door] = NotPulsed(code)
     rig.code(CODE)
     assert [entry.kind for entry in rig.facts(*BLAMING)] == ["door-stuck"]

@@ -5,7 +5,7 @@ a request has any of them than the hub spends on the request.
 """
 
 import asyncio
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import msgspec
 from litestar import Request, Response
@@ -81,10 +81,7 @@ class StrictBody(AbstractDTO[Any]):
 
     @classmethod
     def create_for_field_definition(
-        cls,
-        field_definition: FieldDefinition,
-        handler_id: str,
-        backend_cls: Any = None,  # noqa: ARG003 the framework's signature
+        cls, field_definition: FieldDefinition, handler_id: str, *_: Any, **__: Any
     ) -> None:
         """Prepare the decoder of a route."""
         if field_definition.name == "data":
@@ -101,17 +98,22 @@ class StrictBody(AbstractDTO[Any]):
         return cls._by_id[route.handler_id]
 
     @classmethod
-    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:  # noqa: ARG003
+    def create_openapi_schema(
+        cls,
+        field_definition: FieldDefinition,
+        handler_id: str,  # noqa: ARG003 the framework gives it by name
+        schema_creator: Any,
+    ) -> Any:
         """The type of the body as it stands."""
         return schema_creator.for_field_definition(field_definition)
 
     @classmethod
-    def generate_field_definitions(cls, model_type: type[Any]) -> Any:  # noqa: ARG003
+    def generate_field_definitions(cls, *_: Any, **__: Any) -> Any:
         """Nothing is transferred field by field."""
         yield from ()
 
     @classmethod
-    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:  # noqa: ARG003
+    def detect_nested_field(cls, *_: Any, **__: Any) -> bool:
         """Nothing is transferred field by field."""
         return False
 
@@ -154,9 +156,9 @@ class _Sending(ASGIResponse):
 class OneWriteProtocol(HttpToolsProtocol):
     """The server's side of a connection; what it writes in one turn of the loop is sent together."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Put the gathering of writes before the connection."""
-        super().connection_made(_Gathered(transport))
+        super().connection_made(_Gathered(cast("asyncio.Transport", transport)))
 
 
 class _Gathered(asyncio.Transport):

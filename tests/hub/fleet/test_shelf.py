@@ -46,15 +46,20 @@ def test_every_statement_is_one_the_schema_knows(database: str) -> None:
         prepare_all(db, statements.load("restante.hub.fleet"))
 
 
-@pytest.mark.postgres
-async def test_both_shelves_issue_the_same(postgres: PostgresLedger, records: Records) -> None:
-    """Given the same changes, when the database's and the simulator's shelf are renewed, then they hold the same."""
+async def both(postgres: PostgresLedger, records: Records) -> list[tuple[Ledger, Shelf]]:
+    """The database's shelf and the simulator's, each with its ledger."""
     rows = RowLedger()
     await rows.ensure_lanes(LANES)
-    shelves: list[tuple[Ledger, Shelf]] = [
+    return [
         (postgres, PostgresShelf(records.tables, postgres, SETTINGS)),
         (rows, MemoryShelf(rows, SETTINGS)),
     ]
+
+
+@pytest.mark.postgres
+async def test_both_shelves_issue_the_same(postgres: PostgresLedger, records: Records) -> None:
+    """Given the same changes, when the database's and the simulator's shelf are renewed, then they hold the same."""
+    shelves = await both(postgres, records)
     results: list[list[Kept]] = []
     for ledger, shelf in shelves:
         await ran(ledger, [*provisioning(), *promised(1)])
@@ -73,12 +78,7 @@ async def test_both_shelves_issue_the_same(postgres: PostgresLedger, records: Re
 @pytest.mark.postgres
 async def test_both_shelves_tell_which_codes_a_source_knows(postgres: PostgresLedger, records: Records) -> None:
     """Given a journal that names a manifest, when asked for codes, then those in it are known, and no others."""
-    rows = RowLedger()
-    await rows.ensure_lanes(LANES)
-    shelves: list[tuple[Ledger, Shelf]] = [
-        (postgres, PostgresShelf(records.tables, postgres, SETTINGS)),
-        (rows, MemoryShelf(rows, SETTINGS)),
-    ]
+    shelves = await both(postgres, records)
     for ledger, shelf in shelves:
         await ran(ledger, provisioning())
         for number in (1, 2):
