@@ -27,3 +27,14 @@ def _times(pid: int) -> tuple[int, int, int, int]:
     except OSError:
         return pid, 0, 0, 0
     return pid, int(fields[1]), int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+
+
+def process_seconds(pid: int) -> float:
+    """User and system seconds of one process."""
+    return _times(pid)[2] / _TICKS
+
+
+def resident_mb(pid: int) -> float:
+    """The memory that a process holds, in MB of 2²⁰ bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -15,8 +15,9 @@ from restante.core.events import ParcelAnnounced, ParcelDeposited
 from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId
 from restante.core.reactions import IssueCode, RefreshManifest, SendNotice
 from restante.core.timers import TimerKind
+from restante.core.world import SourceHead
 from restante.store.check import check
-from restante.store.ledger import Changes, Credential, Ledger, Receipt, RowsMoved, Signal
+from restante.store.ledger import Changes, Credential, Ledger, Receipt, RowsMoved, RowsRefused, Signal
 from tests.fixtures.ledgers import accepted, town
 from tests.fixtures.lives import NOW
 
@@ -98,6 +99,18 @@ async def test_rows_that_do_not_exist_load_as_none(ledger: Ledger) -> None:
         assert dict(batch.receipts) == {}
     assert await ledger.source(source) is None
     assert await ledger.view(point) is None
+
+
+async def test_one_that_asks_for_no_id_spoils_nobody_elses_answer(ledger: Ledger) -> None:
+    """Given several who ask at once, when one asks for what is no id, then the others are answered all the same."""
+    load = await town(ledger)
+    bank = load.banks[0]
+    answers = await asyncio.gather(
+        ledger.source(bank.source), ledger.source(SourceId("no-id")), ledger.source(bank.source), return_exceptions=True
+    )
+    assert isinstance(answers[0], SourceHead)
+    assert answers[2] == answers[0]
+    assert answers[1] is None or isinstance(answers[1], RowsRefused)
 
 
 async def test_a_lane_is_held_by_one_batch_at_a_time(ledger: Ledger) -> None:

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from restante.core.ids import Lane, OrgId, ParcelId, laned_id
-from restante.store.directory import Claim, Gathering, RequestNote, code_of, open_directory
+from restante.store.directory import Claim, RequestNote, code_of, open_directory
+from restante.store.gathering import Gathering
 
 pytestmark = pytest.mark.postgres
 

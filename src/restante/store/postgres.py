@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import msgspec
 import psycopg
@@ -20,6 +21,7 @@ from restante.core.timers import TimerKind
 from restante.core.world import SourceHead, World
 from restante.store import bodies, connect, statements, trips, upkeep
 from restante.store.arrays import Column, big_numbers, lanes, numbers, texts, uuids
+from restante.store.gathering import Gathering
 from restante.store.kept import KeptRows, Row
 from restante.store.ledger import (
     KEPT_DAYS,
@@ -47,6 +49,7 @@ _SQL: Final = {
 }
 _PREPARED: Final = trips.prepared(_SQL)
 Found = dict[str, dict[Any, Row]]
+K = TypeVar("K", bound=str)
 _NOT_YET: Final[Row] = (0, None)
 # Each kind of row that a batch loads whole: its statement, how its body is read, and what its rows are named by.
 _LOADED: Final[Mapping[str, tuple[str, msgspec.json.Decoder[Any], str]]] = {
@@ -121,6 +124,9 @@ class PostgresLedger:
         # A server that is met anew may be another one, or the same as it was some time ago.
         self._writers = Writers(dsn, limit=writers, statements=_PREPARED.values(), opened=self._kept.let_go)
         self._reads = connect.reads_pool(dsn, size=readers)
+        self._rows: dict[str, Gathering[str, Any]] = {
+            table: Gathering(partial(self._found, table)) for table in _LOADED
+        }
         self._turn = 0
         self._pages: dict[tuple[Lane, int], Instant] = {}
 
@@ -159,20 +165,16 @@ class PostgresLedger:
 
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
         """Those of these parcels that exist."""
-        rows = await self._read_keyed("load_parcels", list(ids))
-        found = [bodies.PARCEL.decode(body) for _, body in rows]
-        return {parcel.id: parcel for parcel in found}
+        return await self._existing("parcels", ids)
 
     async def rooms(self, ids: Iterable[PointId]) -> Mapping[PointId, Room]:
         """Those of these rooms that exist."""
-        rows = await self._read_keyed("load_rooms", list(ids))
-        found = [bodies.ROOM.decode(body) for _, body in rows]
-        return {room.point: room for room in found}
+        return await self._existing("rooms", ids)
 
     async def source(self, source: SourceId) -> SourceHead | None:
         """How far a source's journal has been adopted."""
-        rows = await self._read_keyed("load_sources", [source])
-        return bodies.SOURCE.decode(rows[0][1]) if rows else None
+        heads: Mapping[SourceId, SourceHead] = await self._existing("sources", [source])
+        return heads.get(source)
 
     async def journal(self, source: SourceId, epoch: int, span: range) -> Sequence[JournalRow]:
         """Adopted entries whose numbers lie in ``span``, in order."""
@@ -305,10 +307,20 @@ class PostgresLedger:
                 forgotten: trips.Given = {"before": now - timedelta(days=KEPT_DAYS)}
                 await trips.trip(db, [(_PREPARED[one], forgotten) for one in _FORGETS])
 
-    async def _read_keyed(self, name: str, ids: Sequence[str]) -> Rows:
+    async def _existing(self, table: str, ids: Iterable[K]) -> dict[K, Any]:
+        asked = list(ids)
         with faults_named():
-            given = _keyed(ids)
-        return await self._read(name, given)
+            # What is no id is refused here, before it could spoil the trip of those who ask at the same time.
+            _keyed(asked)
+        rows = await self._rows[table].ask(asked) if asked else ()
+        return {key: row for key, row in zip(asked, rows, strict=True) if row is not None}
+
+    async def _found(self, table: str, ids: Sequence[str]) -> list[Any]:
+        """Whole rows of a table, for all who ask just now; None where there is none."""
+        name, body, key = _LOADED[table]
+        rows = [body.decode(text) for _, text in await self._read(name, _keyed(list(dict.fromkeys(ids))))]
+        found = {getattr(row, key): row for row in rows}
+        return [found.get(one) for one in ids]
 
     async def _read(self, name: str, given: Mapping[str, object]) -> Rows:
         with faults_named():
@@ -442,4 +454,5 @@ def _recorded(lane: Lane, row: tuple[Any, ...]) -> Recorded:
 
 
 def _keyed(ids: Sequence[str]) -> dict[str, Column]:
-    return {"lanes": lanes(ids), "ids": uuids(ids)}
+    # Ids come first, for they are checked: only of an id can the lane be told.
+    return {"ids": uuids(ids), "lanes": lanes(ids)}

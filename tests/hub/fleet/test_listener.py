@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import ANY
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from restante.core.refusals import Refusal
 from restante.core.time import Instant
 from restante.edge.enrol import enrol, renew
 from restante.edge.identity import Identity
+from restante.hub.fleet import listener as module
 from restante.hub.fleet.listener import PlainLineExposed, Socket, listening
 from restante.hub.fleet.records import Beat, SessionTaken
 from restante.hub.fleet.service import invite, replace_controller, revoke
@@ -137,6 +139,40 @@ async def test_a_second_session_ends_the_first_in_whatever_process_it_is(databas
         await until(lambda: [hub.listener.sources for hub in hubs] == [frozenset(), {BANK}])
 
 
+async def test_a_crowd_is_asked_to_come_again(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a hub that welcomes as many as it can, when one more dials, then it is told to wait, and let in later."""
+    async with running(database, tmp_path / "hub") as hub:
+        await ran(hub.site.ledger, provisioning())
+        identity = await enrolled(hub, tmp_path / "bank")
+        with monkeypatch.context() as crowded:
+            crowded.setattr(module, "WAITING_AT_MOST", 0)
+            async with dialled(hub, identity) as bank:
+                await bank.say(Book().hello())
+                assert (await bank.hear(wire.Pending)).why == "hub-crowded"
+                assert await bank.closed() == "hub-crowded"
+        async with dialled(hub, identity) as bank:
+            await bank.say(Book().hello())
+            await bank.hear(wire.Welcome)
+
+
+async def test_reconciling_looks_again_at_what_was_not_looked_at_for_long(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a change that nobody signalled, when the hub reconciles, then the bank gets it once it was long ago."""
+    async with running(database, tmp_path / "hub") as hub:
+        await ran(hub.site.ledger, provisioning())
+        async with dialled(hub, await enrolled(hub, tmp_path / "bank")) as bank:
+            await bank.say(Book().hello())
+            await bank.hear(wire.ManifestSent)
+            await ran(hub.site.ledger, promised(1))
+            await hub.listener.reconcile()
+            await bank.say(wire.Ping(7))
+            assert wire.read_from_hub(await bank.connection.recv()) == wire.Pong(7, ANY)
+            monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
+            await hub.listener.reconcile()
+            assert not (await bank.hear(wire.ManifestSent)).full
+
+
 async def test_a_session_whose_end_was_not_signalled_ends_at_the_reconciling(database: str, tmp_path: Path) -> None:
     """Given a session another process took over unheard, when the hub reconciles, then its own line closes."""
     async with running(database, tmp_path / "hub") as hub:
@@ -165,7 +201,7 @@ async def test_a_session_that_is_not_on_record_yet_is_not_taken_for_displaced(
             return found
 
         async def entering(source: SourceId, point: PointId, *, session: str, now: Instant) -> None:
-            looking.append(asyncio.create_task(listener._keep_alive(listener._open_states(), hub.site.clock.now())))
+            looking.append(asyncio.create_task(listener._keep_alive(listener._lines.states(), hub.site.clock.now())))
             looking[0].add_done_callback(lambda _: looked.set())
             await looked.wait()
             await enter(source, point, session=session, now=now)

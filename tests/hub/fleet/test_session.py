@@ -212,6 +212,21 @@ def test_what_the_engine_refuses_meanwhile_is_told() -> None:
         assert after.forked == (refusal == "source-forked")
 
 
+def test_a_source_that_comes_with_too_many_others_is_asked_to_come_again() -> None:
+    """Given a line nobody has spoken on, when too many others are being welcomed, then the source is told when."""
+    state, effects = s.step(greeting(), s.Crowded(), at())
+    assert (state, sent(effects)) == (s.Ended("hub-crowded"), [wire.Pending(s.CROWDED_SECONDS, "hub-crowded")])
+    assert s.step(opened(), s.Crowded(), at()) == (opened(), [])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 9.0, 10.0, 29.0, 30.0, 59.0, 60.0])
+@pytest.mark.parametrize("state", [greeting(), opened(), opened(ends_at=NOW + timedelta(seconds=59)), s.Ended("over")])
+def test_what_is_not_due_does_nothing(state: s.State, seconds: float) -> None:
+    """Given a session for which nothing is due, when time is told, then nothing happens; else something does."""
+    after, effects = s.step(state, s.Ticked(), at(seconds))
+    assert s.is_due(state, at(seconds)) == (bool(effects) or after != state)
+
+
 MESSAGES: st.SearchStrategy[s.Input] = st.one_of(
     st.builds(s.Heard, st.binary(max_size=60).map(wire.read_from_source)),
     st.builds(s.Heard, st.from_type(wire.JournalSent) | st.from_type(wire.ManifestWanted) | st.from_type(wire.Ping)),
@@ -222,6 +237,7 @@ MESSAGES: st.SearchStrategy[s.Input] = st.one_of(
     st.builds(s.Shelved, st.sampled_from([(), (a_manifest(),), (a_manifest(2), a_manifest())]), st.booleans()),
     st.just(s.Ticked()),
     st.just(s.Stirred()),
+    st.just(s.Crowded()),
     st.builds(s.Ousted, st.just("displaced")),
 )
 

@@ -159,13 +159,17 @@ class Stirred(msgspec.Struct, frozen=True):
     """The point's manifest may have to change."""
 
 
+class Crowded(msgspec.Struct, frozen=True):
+    """Too many others are being welcomed: the source is to come again."""
+
+
 class Ousted(msgspec.Struct, frozen=True):
     """The session must end: ``displaced`` by a newer one, ``certificate-revoked``, ``hub-stopping``, ``store-down``."""
 
     why: str
 
 
-Input = Heard | Found | Compared | WasSetAside | Submitted | Shelved | Ticked | Stirred | Ousted
+Input = Heard | Found | Compared | WasSetAside | Submitted | Shelved | Ticked | Stirred | Crowded | Ousted
 
 
 # --- effects

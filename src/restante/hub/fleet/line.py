@@ -53,10 +53,14 @@ class Desk(msgspec.Struct, frozen=True):
 
 
 class Line:
-    """One session from its first frame to its end."""
+    """One session from its first frame to its end.
+
+    ``shelved_s`` is when the source's manifest was looked at last, on the steady clock.
+    """
 
     def __init__(self, desk: Desk, outlet: Outlet, greeting: session.Greeting) -> None:
         self.state: session.State = greeting
+        self.shelved_s = greeting.began_s
         self._desk = desk
         self._outlet = outlet
         self._turn = asyncio.Lock()
@@ -146,6 +150,7 @@ class Line:
         return session.WasSetAside(*await self._desk.aside.keep(rows, now.at))
 
     async def _shelve(self, point: PointId, held: Held, now: Now) -> session.Shelved:
+        self.shelved_s = now.steady_s
         view = await self._desk.ledger.view(point)
         if view is None:
             return session.Shelved(())

@@ -4,6 +4,9 @@ Theory of operation. One port takes sessions and enrolments, told apart by their
 learn from outside comes twice: by signal, so that it is quick, and by the timer of ``reconcile``, so that it is sure. A
 changed manifest is signalled by the ledger; a session taken over by another hub process and a revocation are signalled
 by the fleet's records. ``reconcile`` also notes which sources are alive, and tells the engine of those that are not.
+
+After a restart thousands of sources dial within a minute. Some are welcomed at a time, some more wait for their turn,
+and the others are asked to come again, so that nobody who was let in gives up for being kept waiting.
 """
 
 import asyncio
@@ -23,7 +26,7 @@ from restante.core.commands import NoteContact
 from restante.core.ids import CommandId, PointId, SourceId
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
-from restante.hub.engine import Engine
+from restante.hub.engine import Engine, Outcome
 from restante.hub.fleet import session
 from restante.hub.fleet.aside import PostgresAside
 from restante.hub.fleet.authority import Authority, Peer
@@ -31,22 +34,30 @@ from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
 from restante.hub.fleet.gathering import gathered
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
+from restante.hub.fleet.lines import Lines
 from restante.hub.fleet.records import Beat, News, Records, Restarted, SessionTaken, SourceRevoked
 from restante.hub.fleet.service import Chance
 from restante.hub.fleet.session import Now
 from restante.hub.fleet.shelf import PostgresShelf
 from restante.hub.fleet.tls import peer_of
 from restante.hub.settings import Settings
-from restante.store.ledger import Ledger, Signal
+from restante.store.gathering import Gathering
+from restante.store.ledger import Ledger
 from restante.wire import enrol
 from restante.wire import session as wire
 
 RECONCILE_SECONDS: Final = 30.0
 TICK_SECONDS: Final = 5.0
+RENEW_SECONDS: Final = 240.0
+"""How long a manifest is not looked at again if no signal asked for it: signals are sure while the database is up."""
+
 RELISTEN_SECONDS: Final = 2.0
 SEND_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 2.0
 LINES_AT_ONCE: Final = 16
+WELCOMED_AT_ONCE: Final = 32
+WAITING_AT_MOST: Final = 512
+LOST_AT_ONCE: Final = 256
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_QUEUED_FRAMES: Final = 4
 _SUBPROTOCOLS: Final = (Subprotocol(wire.SUBPROTOCOL), Subprotocol(enrol.SUBPROTOCOL))
@@ -124,8 +135,11 @@ class Listener:
         shelf = PostgresShelf(site.records.tables, site.ledger, site.settings)
         aside = PostgresAside(site.records.tables)
         self._desk = Desk(site.ledger, site.engine.submit_all, shelf, site.keys, self._enter, aside)
-        self._lines: dict[str, Line] = {}
+        self._lines = Lines()
+        self._doors = asyncio.Semaphore(WELCOMED_AT_ONCE)
+        self._waiting = 0
         self._revoked: Mapping[int, Instant] = {}
+        self._reading_revoked: Gathering[None, None] = Gathering(self._read_revoked_once)
         self._serials: dict[str, int] = {}
         self._on_record: set[str] = set()
         self._server: Server | None = None
@@ -139,19 +153,19 @@ class Listener:
     @property
     def sources(self) -> frozenset[SourceId]:
         """The sources that have an open session here."""
-        return frozenset(line.state.source for line in self._lines.values() if isinstance(line.state, session.Open))
+        return frozenset(state.source for state in self._lines.states())
 
     async def refresh(self, point: PointId) -> None:
         """Bring the manifest of a point up to date on the line to it, if that is here."""
-        await self._stir(lambda state: state.point == point)
+        await self._stir(self._lines.at([point]))
 
     async def reconcile(self) -> None:
         """All that the signals tell, read from the store; due every ``RECONCILE_SECONDS``. Fault: ``StoreDown``."""
         now = self._site.clock.now()
         await self._read_revoked()
-        await self._keep_alive(self._open_states(), now)
+        await self._keep_alive(self._lines.states(), now)
         await self._tell_lost(now)
-        await self._stir(lambda _: True)
+        await self._stir([line for line in self._lines.open() if now.steady_s - line.shelved_s >= RENEW_SECONDS])
 
     # --- lines
 
@@ -179,23 +193,39 @@ class Listener:
         name, now = self._site.chance(16).hex(), self._site.clock.now()
         named = SourceId(peer.name.source) if peer else None
         greeting = session.Greeting(name, now.steady_s, named, self._site.clock.ends_at(peer) if peer else None)
-        line = self._lines[name] = Line(self._desk, Socket(connection), greeting)
+        line = Line(self._desk, Socket(connection), greeting)
+        self._lines.add(name, line)
         if peer:
             self._serials[name] = peer.serial
-        ticking = asyncio.create_task(self._tick(line))
         try:
             async for frame in connection:
-                await line.hear(frame, self._site.clock.now())
+                await self._hear(line, frame)
         finally:
-            ticking.cancel()
-            self._lines.pop(name, None)
+            self._lines.drop(name)
             self._serials.pop(name, None)
             self._on_record.discard(name)
 
-    async def _tick(self, line: Line) -> None:
-        while not isinstance(line.state, session.Ended):
+    async def _hear(self, line: Line, frame: str | bytes) -> None:
+        """Take a frame; the first ones of many lines wait for their turn, or are asked to come again."""
+        if not isinstance(line.state, session.Greeting):
+            await line.hear(frame, self._site.clock.now())
+        elif self._waiting >= WAITING_AT_MOST:
+            await line.take(session.Crowded(), self._site.clock.now())
+        else:
+            self._waiting += 1
+            try:
+                async with self._doors:
+                    await line.hear(frame, self._site.clock.now())
+            finally:
+                self._waiting -= 1
+
+    async def keep_ticking(self) -> None:
+        """Let every line for which something is due know of time, for ever."""
+        while True:
             await asyncio.sleep(TICK_SECONDS)
-            await line.take(session.Ticked(), self._site.clock.now())
+            now = self._site.clock.now()
+            due = [line for _, line in self._lines if session.is_due(line.state, now)]
+            await _all(line.take(session.Ticked(), now) for line in due)
 
     async def _peer(self, connection: ServerConnection) -> Peer | Refusal | None:
         """Who is there by certificate; None on a plain line, where ``hello`` is believed."""
@@ -228,23 +258,27 @@ class Listener:
     # --- what reaches lines from elsewhere
 
     async def _enter(self, entered: session.Enter, now: Now) -> None:
+        self._lines.place(entered.session, entered.source, entered.point)
         await self._site.records.enter(entered.source, entered.point, session=entered.session, now=now.at)
         self._on_record.add(entered.session)
 
     async def _read_revoked(self) -> None:
-        self._revoked = await self._site.records.revoked(self._site.clock.certified())
-        for name, serial in list(self._serials.items()):
-            if serial in self._revoked:
-                await self._oust([name], "certificate-revoked")
+        """Know the certificates revoked by now, and end the sessions that go by one."""
+        await self._reading_revoked.ask([None])
 
-    async def _oust(self, names: Sequence[str], why: str) -> None:
-        now = self._site.clock.now()
-        lines = [self._lines[name] for name in names if name in self._lines]
-        await _all(line.take(session.Ousted(why), now) for line in lines)
+    async def _read_revoked_once(self, asked: Sequence[None]) -> Sequence[None]:
+        before, self._revoked = self._revoked, await self._site.records.revoked(self._site.clock.certified())
+        if self._revoked.keys() - before.keys():
+            revoked = [name for name, serial in self._serials.items() if serial in self._revoked]
+            await self._oust(revoked, "certificate-revoked")
+        return asked
 
-    async def _stir(self, wanted: Callable[[session.Open], bool]) -> None:
+    async def _oust(self, names: Iterable[str], why: str) -> None:
         now = self._site.clock.now()
-        lines = [line for line in self._lines.values() if isinstance(line.state, session.Open) and wanted(line.state)]
+        await _all(line.take(session.Ousted(why), now) for line in self._lines.named(names))
+
+    async def _stir(self, lines: Iterable[Line]) -> None:
+        now = self._site.clock.now()
         await _all(line.take(session.Stirred(), now) for line in lines)
 
     async def _keep_alive(self, states: Sequence[session.Open], now: Now) -> None:
@@ -258,24 +292,22 @@ class Listener:
         kept = await self._site.records.keep_sessions(beats)
         await self._oust([beat.session for beat in beats if beat.session not in kept], "displaced")
 
-    def _open_states(self) -> list[session.Open]:
-        return [line.state for line in self._lines.values() if isinstance(line.state, session.Open)]
-
     async def _tell_lost(self, now: Now) -> None:
         """Tell the engine of sources that have been silent for too long, wherever they were heard from last."""
         before = now.at - timedelta(seconds=self._site.settings.contact_lost_seconds)
         silent = await self._site.records.silent(before)
-        for source, point in silent:
-            lost = NoteContact(CommandId(""), "hub", now.at, point, source, lost=True)
-            outcome = await self._site.engine.submit(lost)
-            if not (isinstance(outcome, Refusal) and outcome.code == "busy"):
-                await self._site.records.told_lost([source], before)
+        for start in range(0, len(silent), LOST_AT_ONCE):
+            some = silent[start : start + LOST_AT_ONCE]
+            lost = [NoteContact(CommandId(""), "hub", now.at, point, source, lost=True) for source, point in some]
+            outcomes = zip(some, await self._site.engine.submit_all(lost), strict=True)
+            told = [source for (source, _), outcome in outcomes if not _is_busy(outcome)]
+            await self._site.records.told_lost(told, before)
 
     async def follow_ledger(self) -> None:
         """Refresh what the ledger signals, for ever; what is signalled meanwhile is refreshed together."""
         async with aclosing(gathered(self._site.ledger.signals())) as signals:
             async for signal in signals:
-                await self._stir(_concerned(signal))
+                await self._stir(self._lines.open() if signal.points is None else self._lines.at(signal.points))
 
     async def follow_news(self) -> None:
         """Act on what any hub process tells, for ever."""
@@ -286,7 +318,7 @@ class Listener:
         match news:
             case SessionTaken(source=source, session=name):
                 # News may come late, when the source has yet another session here: the record says which is over.
-                others = [one for one in self._open_states() if one.source == source and one.session != name]
+                others = [one for one in self._lines.states_of(source) if one.session != name]
                 await self._keep_alive(others, self._site.clock.now())
             case SourceRevoked():
                 await self._read_revoked()
@@ -303,7 +335,7 @@ class Listener:
 
     async def stop(self) -> None:
         """Tell every line that this hub stops."""
-        await self._oust(list(self._lines), "hub-stopping")
+        await self._oust([name for name, _ in self._lines], "hub-stopping")
 
 
 @asynccontextmanager
@@ -330,7 +362,12 @@ async def listening(site: Site) -> AsyncIterator[Listener]:
         listener._server = server
         loops = [
             asyncio.create_task(_for_ever(loop))
-            for loop in (listener.follow_ledger, listener.follow_news, listener.keep_reconciling)
+            for loop in (
+                listener.follow_ledger,
+                listener.follow_news,
+                listener.keep_reconciling,
+                listener.keep_ticking,
+            )
         ]
         try:
             yield listener
@@ -366,9 +403,8 @@ async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
             LISTENER_LOG.error("a line could not be told", exc_info=outcome)
 
 
-def _concerned(signal: Signal) -> Callable[[session.Open], bool]:
-    """Which lines a signal is about: those of its points, or all when it names none."""
-    return lambda state: signal.points is None or state.point in signal.points
+def _is_busy(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refusal) and outcome.code == "busy"
 
 
 def _beat(state: session.Open, now: Now) -> Beat:

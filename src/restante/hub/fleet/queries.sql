@@ -17,9 +17,14 @@ INSERT INTO fleet_source (lane, source) VALUES (%(lane)s, %(source)s::uuid) ON C
 SELECT 1 FROM fleet_source WHERE lane = %(lane)s AND source = %(source)s::uuid FOR UPDATE;
 
 -- name: manifests
--- The manifests issued to a source last, newest first.
-SELECT document FROM manifest WHERE lane = %(lane)s AND source = %(source)s::uuid
-ORDER BY generation DESC LIMIT %(limit)s;
+-- The manifests issued last to each of some sources, newest first.
+SELECT k.source::text, m.document
+FROM unnest(%(lanes)s::int[], %(sources)s::uuid[]) AS k (lane, source)
+CROSS JOIN LATERAL (
+    SELECT document, generation FROM manifest
+    WHERE lane = k.lane AND source = k.source
+    ORDER BY generation DESC LIMIT %(limit)s) AS m
+ORDER BY k.source, m.generation DESC;
 
 -- name: verifier_issued
 -- Whether a manifest as it was issued, if it is kept still, names a verifier.
@@ -79,19 +84,29 @@ RETURNING serial;
 -- Revoked certificates that would be good otherwise.
 SELECT serial, revoked_at FROM certificate WHERE revoked_at IS NOT NULL AND not_after > %(now)s;
 
--- name: enter_session
--- The session a source has now; the one before it is over.
+-- name: enter_sessions
+-- The session each of these sources has now; the one before it is over. Rows are locked in the order of their keys.
 INSERT INTO source_session (lane, source, point, session, heard_at)
-VALUES (%(lane)s, %(source)s::uuid, %(point)s::uuid, %(session)s, %(now)s)
+SELECT k.lane, k.source, k.point, k.session, k.heard_at
+FROM unnest(
+    %(lanes)s::int[], %(sources)s::uuid[], %(points)s::uuid[], %(sessions)s::text[], %(heard)s::timestamptz[])
+    AS k (lane, source, point, session, heard_at)
+ORDER BY k.lane, k.source
 ON CONFLICT (lane, source) DO UPDATE
 SET point = excluded.point, session = excluded.session, heard_at = excluded.heard_at, told_lost = false;
 
 -- name: keep_sessions
--- Note that these sessions are alive, and tell which of them are still their sources'.
-UPDATE source_session s SET heard_at = greatest(s.heard_at, k.heard_at)
-FROM unnest(%(lanes)s::int[], %(sources)s::uuid[], %(sessions)s::text[], %(heard)s::timestamptz[])
-    AS k (lane, source, session, heard_at)
-WHERE s.lane = k.lane AND s.source = k.source AND s.session = k.session
+-- Note that these sessions are alive, and tell which of them are still their sources'. Locks as `enter_sessions`.
+WITH alive AS (
+    SELECT s.lane, s.source, k.heard_at
+    FROM unnest(%(lanes)s::int[], %(sources)s::uuid[], %(sessions)s::text[], %(heard)s::timestamptz[])
+        AS k (lane, source, session, heard_at)
+    JOIN source_session s ON s.lane = k.lane AND s.source = k.source AND s.session = k.session
+    ORDER BY s.lane, s.source
+    FOR NO KEY UPDATE OF s)
+UPDATE source_session s SET heard_at = greatest(s.heard_at, a.heard_at)
+FROM alive a
+WHERE s.lane = a.lane AND s.source = a.source
 RETURNING s.session;
 
 -- name: silent_sources
@@ -99,13 +114,18 @@ RETURNING s.session;
 SELECT source::text, point::text FROM source_session WHERE heard_at < %(before)s AND NOT told_lost;
 
 -- name: told_lost
--- Note that the engine has been told of a source's silence.
-UPDATE source_session SET told_lost = true
-WHERE lane = %(lane)s AND source = %(source)s::uuid AND heard_at < %(before)s;
+-- Note that the engine has been told of these sources' silence. Locks as `enter_sessions`.
+WITH silent AS (
+    SELECT s.lane, s.source
+    FROM unnest(%(lanes)s::int[], %(sources)s::uuid[]) AS k (lane, source)
+    JOIN source_session s ON s.lane = k.lane AND s.source = k.source AND s.heard_at < %(before)s
+    ORDER BY s.lane, s.source
+    FOR NO KEY UPDATE OF s)
+UPDATE source_session s SET told_lost = true FROM silent g WHERE s.lane = g.lane AND s.source = g.source;
 
 -- name: tell_hubs
--- Wake every hub process on this database.
-SELECT pg_notify('restante_fleet', %(news)s);
+-- Wake every hub process on this database, once for each piece of news.
+SELECT pg_notify('restante_fleet', news) FROM unnest(%(news)s::text[]) AS one (news);
 
 -- name: stir_point
 -- Tell every hub that a point's manifest may have to change, as the ledger tells of its commits.

@@ -11,6 +11,7 @@ from restante.core.time import Instant
 from restante.hub.fleet.authority import Issued
 from restante.hub.fleet.enrol import EnrolmentCode
 from restante.store import statements
+from restante.store.gathering import Gathering
 from restante.store.news import STARTED, heard
 from restante.store.tables import Asked, Run, Tables, open_tables
 from restante.wire.enrol import SourceName
@@ -49,6 +50,15 @@ class Beat(msgspec.Struct, frozen=True):
     heard_at: Instant
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """A source's new session, and when it began."""
+
+    source: SourceId
+    point: PointId
+    session: str
+    at: Instant
+
+
 class Records:
     """The fleet's tables, shared by all hub processes. Fault of every method: ``StoreDown``."""
 
@@ -56,6 +66,7 @@ class Records:
         self.tables = tables
         self._dsn = dsn
         self._network = network
+        self._entering: Gathering[Entry, None] = Gathering(self._enter)
 
     async def put_code(self, code: EnrolmentCode) -> None:
         """Keep an enrolment code; earlier ones of the source are withdrawn, so that one is good at a time."""
@@ -105,8 +116,20 @@ class Records:
 
     async def enter(self, source: SourceId, point: PointId, *, session: str, now: Instant) -> None:
         """Record a source's new session and tell all hubs."""
-        row = {**source_keys(source), "point": point, "session": session, "now": now}
-        await self.tables.trip([(_SQL["enter_session"], row), _told(SessionTaken(source, session))])
+        await self._entering.ask([Entry(source, point, session, now)])
+
+    async def _enter(self, entries: Sequence[Entry]) -> Sequence[None]:
+        latest = list({one.source: one for one in entries}.values())
+        rows = {
+            "lanes": [lane_of(one.source) for one in latest],
+            "sources": [one.source for one in latest],
+            "points": [one.point for one in latest],
+            "sessions": [one.session for one in latest],
+            "heard": [one.at for one in latest],
+        }
+        news = [SessionTaken(one.source, one.session) for one in latest]
+        await self.tables.trip([(_SQL["enter_sessions"], rows), _told(*news)])
+        return [None] * len(entries)
 
     async def keep_sessions(self, beats: Sequence[Beat]) -> frozenset[str]:
         """Note that these sessions are alive; those of them that are still their sources'."""
@@ -125,8 +148,9 @@ class Records:
 
     async def told_lost(self, sources: Iterable[SourceId], before: Instant) -> None:
         """Note that the engine has been told."""
-        for source in sources:
-            await self.tables.rows(_SQL["told_lost"], {**source_keys(source), "before": before})
+        told = list(sources)
+        given = {"lanes": [lane_of(source) for source in told], "sources": told, "before": before}
+        await self.tables.rows(_SQL["told_lost"], given)
 
     async def stir(self, point: PointId) -> None:
         """Have the manifest of a point brought up to date, in whatever hub process its session is."""
@@ -166,5 +190,5 @@ async def _may_hold(run: Run, issued: Issued, code: EnrolmentCode | None) -> boo
     return bool(await run(_SQL["live_certificate"], {**keys, "now": issued.not_before}))
 
 
-def _told(news: News) -> Asked:
-    return _SQL["tell_hubs"], {"news": msgspec.json.encode(news).decode()}
+def _told(*news: News) -> Asked:
+    return _SQL["tell_hubs"], {"news": [msgspec.json.encode(one).decode() for one in news]}

@@ -29,6 +29,7 @@ from restante.hub.fleet.alphabet import (
     Compare,
     Compared,
     Confirm,
+    Crowded,
     Effect,
     Ended,
     Enter,
@@ -63,6 +64,7 @@ from restante.wire.manifest import Difference, digest_of
 
 HELLO_SECONDS: Final = 10.0
 PENDING_SECONDS: Final = 60.0
+CROWDED_SECONDS: Final = 10.0
 REJECTED_SECONDS: Final = 300.0
 FRESH_SECONDS: Final = 600.0
 MISSES: Final = 2
@@ -76,6 +78,7 @@ __all__ = [
     "Compare",
     "Compared",
     "Confirm",
+    "Crowded",
     "Effect",
     "Ended",
     "Enter",
@@ -101,6 +104,7 @@ __all__ = [
     "Ticked",
     "WasSetAside",
     "fork_of",
+    "is_due",
     "step",
 ]
 
@@ -122,6 +126,17 @@ def step(state: State, happened: Input, now: Now) -> Step:
             assert_never(state)
 
 
+def is_due(state: State, now: Now) -> bool:
+    """Whether time alone makes a session do something by now."""
+    match state:
+        case Greeting(began_s=began_s):
+            return now.steady_s - began_s >= HELLO_SECONDS
+        case Open(ends_at=ends_at, pinged_s=pinged_s):
+            return now.steady_s - pinged_s >= wire.PING_SECONDS or (ends_at is not None and now.at >= ends_at)
+        case _:
+            return False
+
+
 def _ended(why: str, *said: wire.FromHub) -> Step:
     return Ended(why), [*(Send(message) for message in said), Close(why)]
 
@@ -138,6 +153,8 @@ def _greeting(state: Greeting, happened: Input, now: Now) -> Step:
             return _rejected(refusal)
         case Ticked() if now.steady_s - state.began_s >= HELLO_SECONDS:
             return _ended("no-hello")
+        case Crowded():
+            return _ended("hub-crowded", wire.Pending(CROWDED_SECONDS, "hub-crowded"))
         case _:
             return state, []
 
@@ -245,7 +262,7 @@ def _open(state: Open, happened: Input, now: Now) -> Step:
             return state, [Shelve(state.point, state.held)]
         case Ticked():
             return _ticked(state, now)
-        case Found() | Ousted():
+        case Found() | Crowded() | Ousted():
             return state, []
         case _:
             assert_never(happened)

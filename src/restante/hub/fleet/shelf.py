@@ -9,17 +9,19 @@ a later one with ``begin_hub_epoch``.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
-from restante.core.ids import SourceId
+from restante.core.ids import SourceId, lane_of
 from restante.core.time import Instant, millis
 from restante.core.world import SourceHead
 from restante.hub.fleet.manifests import KEPT, MAX_GENERATION, Held, manifest_for, next_manifest
 from restante.hub.fleet.records import source_keys
 from restante.hub.settings import Settings
 from restante.store import statements
+from restante.store.gathering import Gathering
 from restante.store.ledger import Ledger, PointView
 from restante.store.tables import Run, Tables
 from restante.wire.manifest import Manifest, digest_of, document_of
@@ -53,10 +55,20 @@ class PostgresShelf:
         self._tables = tables
         self._ledger = ledger
         self._settings = settings
+        self._epochs: Gathering[None, int] = Gathering(self._read_epoch)
+        self._shelves: Gathering[SourceId, Kept] = Gathering(self._read_kept)
 
     async def hub_epoch(self) -> int:
         """See ``Shelf``."""
-        return await _hub_epoch(self._tables.rows)
+        (epoch,) = await self._epochs.ask([None])
+        return epoch
+
+    async def _read_epoch(self, asked: Sequence[None]) -> list[int]:
+        return [await _hub_epoch(self._tables.rows)] * len(asked)
+
+    async def _read_kept(self, sources: Sequence[SourceId]) -> list[Kept]:
+        kept = await _kept(self._tables.rows, sources)
+        return [kept[source] for source in sources]
 
     async def begin_hub_epoch(self, now: Instant) -> int:
         """Begin a later epoch: to be called once after the database was restored, before the listener starts.
@@ -68,7 +80,7 @@ class PostgresShelf:
 
     async def renew(self, view: PointView, held: Held, now: Instant) -> Kept:
         """See ``Shelf``; the lock is taken only when something is to be issued."""
-        kept, hub_epoch = await _kept(self._tables.rows, view.head.source), await self.hub_epoch()
+        (kept,), hub_epoch = await self._shelves.ask([view.head.source]), await self.hub_epoch()
         draft = manifest_for(view, self._settings, now, generation=0, hub_epoch=hub_epoch)
         if next_manifest(draft, kept, held) is None:
             return kept
@@ -89,7 +101,7 @@ class PostgresShelf:
         await run(_SQL["know_source"], keys)
         await run(_SQL["lock_source"], keys)
         newer = await self._ledger.view(view.point.id)
-        kept, hub_epoch = await _kept(run, source), await _hub_epoch(run)
+        kept, hub_epoch = (await _kept(run, [source]))[source], await _hub_epoch(run)
         draft = manifest_for(newer or view, self._settings, now, generation=0, hub_epoch=hub_epoch)
         issued = next_manifest(draft, kept, held)
         if issued is None:
@@ -140,9 +152,13 @@ class MemoryShelf:
         return any(grant.verifier == verifier for grants in named for grant in grants)
 
 
-async def _kept(run: Run, source: SourceId) -> Kept:
-    rows = await run(_SQL["manifests"], {**source_keys(source), "limit": KEPT})
-    return tuple(_MANIFEST.decode(document) for (document,) in rows)
+async def _kept(run: Run, sources: Sequence[SourceId]) -> Mapping[SourceId, Kept]:
+    asked = list(dict.fromkeys(sources))
+    rows = await run(_SQL["manifests"], {"lanes": [*map(lane_of, asked)], "sources": asked, "limit": KEPT})
+    kept: dict[SourceId, list[Manifest]] = {source: [] for source in asked}
+    for source, document in rows:
+        kept[SourceId(source)].append(_MANIFEST.decode(document))
+    return {source: tuple(manifests) for source, manifests in kept.items()}
 
 
 async def _hub_epoch(run: Run) -> int:

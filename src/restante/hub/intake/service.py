@@ -45,7 +45,8 @@ from restante.hub.intake.schemas import (
 )
 from restante.hub.problems import NearPoint, problem_of
 from restante.hub.settings import Settings
-from restante.store.directory import Claim, Directory, Gathering, Named, contact_of
+from restante.store.directory import Claim, Directory, Named, contact_of
+from restante.store.gathering import Gathering
 from restante.store.ledger import Ledger
 from restante.store.vault import ContactDetails, Vault
 

@@ -33,7 +33,7 @@ from restante.hub.paging import read_cursor, write_cursor
 from restante.hub.problems import NearPoint, Refused
 from restante.hub.settings import Settings
 from restante.store import bodies, statements
-from restante.store.directory import Directory, Gathering, contact_of
+from restante.store.directory import Directory, contact_of
 from restante.store.ledger import Ledger, Recorded
 from restante.store.tables import Rows, Tables
 from restante.store.vault import ContactDetails, Vault
@@ -76,14 +76,13 @@ class Journeys:
         self._attempts = attempts
         self._find_room = find_room
         self._orgs: dict[ParcelId, OrgId] = {}
-        self._parcels: Gathering[ParcelId, Parcel | None] = Gathering(self._read)
 
     # --- seeing
 
     async def own(self, parcel: str, caller: Principal) -> Parcel:
         """A parcel of the caller's. Refused with ``parcel-unknown``, which it is to everybody else."""
         key = ParcelId(parcel)
-        found = (await self._parcels.ask([key]))[0] if is_laned_id(parcel) else None
+        found = (await self._ledger.parcels([key])).get(key) if is_laned_id(parcel) else None
         if found is None or not caller.may_see(found.org):
             raise Refused(Refusal("parcel-unknown", "parcel", parcel[:80]))
         if len(self._orgs) >= MOST_ORGS_KNOWN:
@@ -153,10 +152,6 @@ class Journeys:
         rows = await self._rows("parcel_events", given)
         items = [show_event(_recorded(row)) for row in rows]
         return EventPage(items, write_cursor(about, items[-1].version) if len(items) == limit else None)
-
-    async def _read(self, keys: Sequence[ParcelId]) -> list[Parcel | None]:
-        found = await self._ledger.parcels(keys)
-        return [found.get(key) for key in keys]
 
     async def _batch(self, caller: Principal, point: str | None, *, after: str, limit: int) -> list[Parcel]:
         org = None if caller.is_operator else caller.org

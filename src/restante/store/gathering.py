@@ -1,0 +1,60 @@
+"""Many callers' questions answered in one trip to the database; what comes during a trip goes together in the next."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+MOST_IN_A_TRIP: Final = 512
+
+
+class Gathering(Generic[A, B]):
+    """Answers many callers' questions in one trip; questions that come during a trip go together in the next."""
+
+    def __init__(self, run: Callable[[Sequence[A]], Awaitable[Sequence[B]]]) -> None:
+        self._run = run
+        self._waiting: deque[tuple[Sequence[A], asyncio.Future[Sequence[B]]]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def ask(self, questions: Sequence[A]) -> Sequence[B]:
+        """The answer to each question, in order. Faults: those of the trip."""
+        answer: asyncio.Future[Sequence[B]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((questions, answer))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._work())
+        return await answer
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                # One turn of the loop reads the requests that have come meanwhile, the next lets them ask.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                await self._trip(self._gathered())
+        finally:
+            self._writer = None
+
+    def _gathered(self) -> list[tuple[Sequence[A], asyncio.Future[Sequence[B]]]]:
+        asked = [self._waiting.popleft()]
+        size = len(asked[0][0])
+        while self._waiting and size + len(self._waiting[0][0]) <= MOST_IN_A_TRIP:
+            asked.append(self._waiting.popleft())
+            size += len(asked[-1][0])
+        return asked
+
+    async def _trip(self, asked: list[tuple[Sequence[A], asyncio.Future[Sequence[B]]]]) -> None:
+        try:
+            answers = await self._run([question for questions, _ in asked for question in questions])
+        except Exception as fault:  # noqa: BLE001 every caller of the trip gets the fault, whichever it is
+            for _, answer in asked:
+                if not answer.done():
+                    answer.set_exception(fault)
+            return
+        start = 0
+        for questions, answer in asked:
+            if not answer.done():
+                answer.set_result(answers[start : start + len(questions)])
+            start += len(questions)
