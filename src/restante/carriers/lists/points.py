@@ -39,7 +39,7 @@ KINDS: Final[dict[str, str]] = {
 """Words for a kind of point; one that is both a shop and a locker to its network is a shop."""
 
 STATUSES: Final[dict[str, bool]] = {
-    word: runs
+    plain(word): runs
     for runs, words in {
         True: "operating active enabled open opened online ok yes true 1 available overloaded betrieb aktiv offen "
         "czynny aktywny actif ouvert activo abierto attivo aktivni",
@@ -192,7 +192,7 @@ def _operates(texts: Mapping[str, str]) -> Iterator[Finding]:
     status = texts.get("status", "")
     if not status:
         return
-    words = status.casefold().replace("_", " ").split()
+    words = plain(status).replace("_", " ").split()
     known = [STATUSES[word] for word in words if word in STATUSES]
     if not known:
         yield Finding("status-unknown", "status", shown(status))
