@@ -56,6 +56,7 @@ def clean_row(number: int, random: Random) -> Row:
     }
 
 
+AS_PLACE = ("kind", "latitude", "longitude", "postcode", "city", "street", "house")
 Earlier = Sequence[Row]
 
 
@@ -93,7 +94,10 @@ DEFECTS: Mapping[str, tuple[str, Callable[[Row, Random, Earlier], Row]]] = {
     "no latitude": ("coordinate-missing", _set(latitude=("", " "))),
     "no number": ("coordinate-unreadable", _set(longitude=("16°22'", "n/a", "1_6", "١٦", "0x10", "nan"))),
     "the same id": ("duplicate-id", _like("id")),
-    "the same place": ("duplicate-place", _like("kind", "latitude", "longitude", "postcode", "city", "street", "house")),
+    "the same place": (
+        "duplicate-place",
+        _like(*AS_PLACE),
+    ),
     "not operating": ("not-operating", _set(status=("Disabled", "NonOperating", "Created", "außer Betrieb", "false"))),
     "25:61": ("hours-range", _set(hours=("Mo 25:61-26:00", "Mo-Fr 08:00-12:75", "MON|31:00-33:00|-"))),
     "backwards": ("hours-backwards", _set(hours=("Mo-Fr 18:00-09:00", "12:00-12:00", "PN-PT 19-10"))),

@@ -14,11 +14,20 @@ MOST_NAMED: Final = 40
 
 
 class Dialect(msgspec.Struct, frozen=True):
-    """How one network, or one language, names the columns of a list: column (see ``bare``) to field."""
+    """How one network, or one language, names the columns of a list: column (see ``bare``) to field.
+
+    A header without any of the ``marks`` is in another dialect, however many names they share.
+    """
 
     name: str
     about: str
     columns: Mapping[str, str]
+    marks: frozenset[str] = frozenset()
+
+    def knows(self, header: Sequence[str]) -> int:
+        """How many columns of a header it knows; none where its marks are missing."""
+        names = [bare(column) for column in header]
+        return sum(name in self.columns for name in names) if not self.marks or self.marks & set(names) else 0
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -46,9 +55,10 @@ def bare(column: str) -> str:
     return re.sub(r"[^a-z0-9.@:]+", "_", "".join(one for one in letters if not unicodedata.combining(one))).strip("_")
 
 
-def dialect(name: str, about: str, /, **columns: str) -> Dialect:
+def dialect(name: str, about: str, marks: str = "", /, **columns: str) -> Dialect:
     """A dialect from a table by field: the names of its columns, separated by spaces."""
-    return Dialect(name, about, {column: field for field, names in columns.items() for column in names.split()})
+    table = {column: field for field, names in columns.items() for column in names.split()}
+    return Dialect(name, about, table, frozenset(marks.split()))
 
 
 def find_columns(header: Sequence[str], kind: Kind, overrides: Mapping[str, str]) -> Columns | Refusal:
@@ -60,10 +70,10 @@ def find_columns(header: Sequence[str], kind: Kind, overrides: Mapping[str, str]
     if (refused := _check_overrides(header, kind, overrides)) is not None:
         return refused
     free = [column for column in header if column not in overrides]
-    best = max(kind.dialects, key=lambda one: sum(bare(column) in one.columns for column in free))
+    best = max(kind.dialects, key=lambda one: one.knows(free))
     known = [column for column in free if bare(column) in best.columns]
     by_field = {field: column for column, field in overrides.items() if field}
-    for one in (best, *kind.dialects):
+    for one in (best, *(one for one in kind.dialects if one.knows(free))):
         for column in free:
             field = one.columns.get(bare(column), "")
             if field and column not in by_field.values():

@@ -35,7 +35,10 @@ class Country(msgspec.Struct, frozen=True):
 
     def holds(self, latitude: float, longitude: float) -> bool:
         """Whether a place may be in it."""
-        return any(box.holds(latitude, longitude) for box in (*self.boxes, *(box for box, _ in self.far)))
+        for box in self.boxes:
+            if box.holds(latitude, longitude):
+                return True
+        return any(box.holds(latitude, longitude) for box, _ in self.far)
 
     def zone_at(self, latitude: float, longitude: float) -> str:
         """The time zone there."""
@@ -139,4 +142,4 @@ def may_be_postcode(text: str, country: str) -> bool:
 
 def is_open_sea(latitude: float, longitude: float) -> bool:
     """Whether a place is in one of the stretches of sea; False says nothing."""
-    return any(box.holds(latitude, longitude) for box in OPEN_SEA)
+    return any(south <= latitude <= north and west <= longitude <= east for south, west, north, east in OPEN_SEA)

@@ -53,6 +53,7 @@ POINTS: Final = Kind(
         dialect(
             "inpost",
             "tables of InPost's points",
+            "is_247 opening",
             id="name id",
             kind="type",
             status="status",
@@ -68,6 +69,7 @@ POINTS: Final = Kind(
         dialect(
             "inpost-api",
             "InPost's points as JSON",
+            "address_details.city",
             id="name",
             kind="type",
             status="status",
@@ -85,6 +87,7 @@ POINTS: Final = Kind(
         dialect(
             "openstreetmap",
             "exports of OpenStreetMap",
+            "@id osm_id addr:street addr:city addr:country amenity",
             id="@id id osm_id",
             name="name ref",
             kind="amenity",
@@ -103,6 +106,7 @@ POINTS: Final = Kind(
         dialect(
             "packeta",
             "Packeta's branches",
+            "namestreet openinghours.compactshort",
             id="id",
             name="name",
             latitude="latitude",
@@ -117,6 +121,7 @@ POINTS: Final = Kind(
         dialect(
             "omniva",
             "Omniva's locations",
+            "x_coordinate",
             id="zip",
             name="name",
             latitude="y_coordinate",

@@ -12,11 +12,11 @@ import msgspec
 
 from restante.carriers.lists.columns import Columns
 from restante.carriers.lists.countries import country_code, may_be_postcode
-from restante.carriers.lists.points import Judged
+from restante.carriers.lists.points import Judged, odd_signs
 from restante.carriers.lists.reading import Record
 from restante.carriers.lists.rules import Finding, shown
 from restante.carriers.lists.seen import Seen
-from restante.carriers.lists.wording import has_control, is_garbled, may_be_email, names_a_test, plain
+from restante.carriers.lists.wording import may_be_email, names_a_test, plain
 
 LONGEST: Final = {
     "reference": 100, "consignment": 100, "name": 200, "phone": 40, "language": 35, "street_address": 500, "size": 40,
@@ -137,12 +137,8 @@ def _emails(texts: Mapping[str, str]) -> list[str]:
 def _wording(texts: Mapping[str, str]) -> Iterator[Finding]:
     if not texts.get("reference"):
         yield Finding("reference-missing", "reference")
+    yield from odd_signs(texts, PERSONAL)
     for field, text in texts.items():
-        personal = field in PERSONAL
-        if has_control(text):
-            yield Finding("control-character", field, "" if personal else shown(text))
-        elif is_garbled(text):
-            yield Finding("text-garbled", field, "" if personal else shown(text))
         if len(text) > LONGEST.get(field, len(text)):
             yield Finding("text-too-long", field, f"{len(text):,} characters")
     for field in ("reference", "name"):

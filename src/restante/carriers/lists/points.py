@@ -5,13 +5,14 @@ stands at a point is put up afterwards, for no list says at which height its doo
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from restante.carriers.lists.columns import Columns
 from restante.carriers.lists.countries import COUNTRIES, country_code, may_be_postcode
-from restante.carriers.lists.hours import read_hours
+from restante.carriers.lists.hours import Stretch, read_hours
 from restante.carriers.lists.places import Bulk, Place, judge_place, read_place
 from restante.carriers.lists.reading import Record
 from restante.carriers.lists.rules import Finding, shown
@@ -155,9 +156,9 @@ class PointJudge:
         if texts.get("id") and (first := self._ids.first(texts["id"], row)) != row:
             yield Finding("duplicate-id", "id", f"{shown(texts['id'])}: row {first}")
             return
-        spot = (body["kind"], round(body["latitude"], 5), round(body["longitude"], 5))
+        spot = f"{body['kind']}|{body['latitude']:.5f}|{body['longitude']:.5f}"
         at = self._spots.first(spot, row)
-        same = self._places.first((*spot, plain(body["address"])), row)
+        same = self._places.first(f"{spot}|{plain(body['address'])}", row)
         if same != row:
             yield Finding("duplicate-place", "latitude", f"row {same}")
         elif at != row:
@@ -168,11 +169,7 @@ def _wording(texts: Mapping[str, str], body: Mapping[str, Any]) -> Iterator[Find
     """What the texts of a row give away."""
     if not body["name"]:
         yield Finding("name-missing", "name")
-    for field, text in texts.items():
-        if has_control(text):
-            yield Finding("control-character", field, shown(text))
-        elif is_garbled(text):
-            yield Finding("text-garbled", field, shown(text))
+    yield from odd_signs(texts)
     for field, most in LONGEST.items():
         if isinstance(value := body.get(field), str) and len(value) > most:
             yield Finding("text-too-long", field, f"{len(value):,} characters")
@@ -186,6 +183,17 @@ def _wording(texts: Mapping[str, str], body: Mapping[str, Any]) -> Iterator[Find
         yield Finding("test-word", "street", shown(texts.get("street") or texts["address"]))
     if texts.get("email") and not may_be_email(texts["email"]):
         yield Finding("email-impossible", "email")
+
+
+def odd_signs(texts: Mapping[str, str], personal: frozenset[str] = frozenset()) -> Iterator[Finding]:
+    """Signs that no text has, or that a wrong encoding has left behind; values of personal fields are not repeated."""
+    together = "".join(texts.values())
+    if together.isascii() and together.isprintable():
+        return
+    for field, text in texts.items():
+        rule = "control-character" if has_control(text) else "text-garbled" if is_garbled(text) else ""
+        if rule:
+            yield Finding(rule, field, "" if field in personal else shown(text))
 
 
 def _operates(texts: Mapping[str, str]) -> Iterator[Finding]:
@@ -224,7 +232,13 @@ def _hours(texts: Mapping[str, str], given: Mapping[str, Any]) -> tuple[list[dic
     if read is None:
         known = "hours" not in texts or texts.get("always", "").casefold() in _TRUE
         return [], [] if known else [Finding("hours-unknown", "hours")]
-    return [one._asdict() for one in read], []
+    return _as_body(read), []
+
+
+@lru_cache(maxsize=4096)
+def _as_body(hours: tuple[Stretch, ...]) -> list[dict[str, int]]:
+    """Hours as a body has them. Most rows share a few, so the list is shared too, and is not to be changed."""
+    return [one._asdict() for one in hours]
 
 
 def _hours_of_body(hours: list[Any]) -> list[Finding]:

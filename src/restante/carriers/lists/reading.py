@@ -29,7 +29,8 @@ LIST_KEYS: Final = frozenset({"features", "items", "points", "parcels", "data", 
 Open = Callable[[], BinaryIO]
 """Opens the file anew, at its beginning."""
 
-_JSON_SPACE: Final = " \t\r\n\ufeff"
+_MARK: Final = "\ufeff"
+_JSON_SPACE: Final = " \t\r\n"
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -81,7 +82,11 @@ def records(file: Open, form: Form) -> Iterator[Record | Refusal]:
 
 
 def _text(file: Open, encoding: Encoding) -> io.TextIOWrapper:
-    return io.TextIOWrapper(file(), encoding=encoding.name, errors="replace", newline="")
+    """The file as text, after its byte-order mark if it has one."""
+    text = io.TextIOWrapper(file(), encoding=encoding.name, errors="replace", newline="")
+    if text.read(1) != _MARK:
+        text.seek(0)
+    return text
 
 
 # --- delimited text
@@ -148,7 +153,7 @@ def _distinct(header: Sequence[str]) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     named = []
     for number, column in enumerate(header, 1):
-        plain = column.strip().lstrip("\ufeff") or f"column {number}"
+        plain = column.strip() or f"column {number}"
         counts[plain] = counts.get(plain, 0) + 1
         named.append(plain if counts[plain] == 1 else f"{plain} ({counts[plain]})")
     return tuple(named)

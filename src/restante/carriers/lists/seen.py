@@ -15,7 +15,7 @@ class Seen:
         self._rows = array("Q", bytes(8 * _FIRST_PLACES))
         self._count = 0
 
-    def first(self, key: object, row: int) -> int:
+    def first(self, key: str, row: int) -> int:
         """The row that showed this key first: ``row`` itself if none did before."""
         code = hash(key) & _MASK or 1
         place = self._place(code)

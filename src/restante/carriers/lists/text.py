@@ -25,6 +25,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_TAKEN_AS: Final = {"utf-16": "utf-16-le", "iso8859-1": "cp1252", "ascii": "utf-8"}
+"""Names that say less than is asked for, and what files that are called so are in; a byte-order mark is passed over."""
 _ASCII: Final = bytes(range(128))
 _SIGNS: Final = "„“”‚‘’–—…§°€´·\xa0"
 _LANGUAGES: Final = {
@@ -92,8 +94,8 @@ def encoding_named(name: str) -> Encoding | Refusal:
         known = codecs.lookup(name).name
     except (LookupError, ValueError):
         known = ""
-    chosen = known if known in ENCODINGS else name.lower() if name.lower() in ENCODINGS else ""
-    if not chosen:
+    chosen = _TAKEN_AS.get(known, known)
+    if chosen not in ENCODINGS:
         return Refusal("list-encoding-unknown", "--encoding", ", ".join(ENCODINGS))
     return Encoding(chosen, "You said so.")
 
