@@ -166,10 +166,11 @@ class Bringing:
                 account.outcomes[outcome] += 1
         finally:  # also where the hub fell silent: run again, it goes on from there
             if not self._asked.json:
-                done = account.outcomes
+                done, bare = account.outcomes, account.outcomes["made-without-room"]
                 self._console.print(
-                    f"{done['made']:,} {self._kind.name} brought in, {done['exists']:,} were there already,"
-                    f" {done['refused']:,} refused by the network."
+                    f"{done['made'] + bare:,} {self._kind.name} brought in"
+                    + (f" ({bare:,} without a promise of room)" if bare else "")
+                    + f", {done['exists']:,} were there already, {done['refused']:,} refused by the network."
                 )
 
     def _outcomes(

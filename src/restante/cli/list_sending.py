@@ -106,7 +106,7 @@ class Bulk:
         self._bytes += len(body) + 1
 
     def flush(self) -> Iterator[str]:
-        """Send what was gathered; ``made``, ``exists`` or ``refused`` for each."""
+        """Send what was gathered; ``made``, ``made-without-room``, ``exists`` or ``refused`` for each."""
         if not self._rows:
             return
         body = b'{"items":[' + b",".join(self._bodies) + b"]}"
@@ -119,15 +119,15 @@ class Bulk:
                 )
                 yield "refused"
                 continue
-            accepted = one["accepted"]
-            self._without_room(row, accepted)
-            outcome = "exists" if accepted["replayed"] else "made"
-            self._report.told(row, outcome, "", field="parcel", value=accepted["parcel"])
-            yield outcome
+            yield self._accepted(row, one["accepted"])
 
-    def _without_room(self, row: int, accepted: dict[str, Any]) -> None:
-        if problem := accepted.get("problem"):
-            self._report.told(row, "no-room", problem["code"], field="point", said=problem.get("title", ""))
+    def _accepted(self, row: int, accepted: dict[str, Any]) -> str:
+        problem = accepted.get("problem") or {"code": "", "title": ""}
+        outcome = "exists" if accepted["replayed"] else "made-without-room" if problem["code"] else "made"
+        self._report.told(
+            row, outcome, problem["code"], field="parcel", value=accepted["parcel"], said=problem["title"]
+        )
+        return outcome
 
 
 def _key(digest: str, row: int, body: bytes) -> str:

@@ -200,7 +200,7 @@ def point(**cells: Any) -> bytes:
     return json.dumps([{"id": "P1", "name": "Library", "lat": 60.17, "lon": 24.94, "country": "FI"} | cells]).encode()
 
 
-ONE = {
+ONE: Mapping[str, tuple[dict[str, Any], str]] = {
     "garbled": ({"city": "WÃ¤ÃŸrig"}, "text-garbled"),
     "a place called Test": ({"street": "Test Way 5, by the River Test"}, "test-word"),
     "a status nobody knows": ({"status": "Frozen"}, "status-unknown"),
