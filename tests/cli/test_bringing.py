@@ -95,7 +95,7 @@ def test_a_list_is_brought_in_once_however_often(run: Run, tmp_path: Path, monke
     assert count(run) == 13
 
 
-def ask(run: Run, path: Path, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> str:
+def ask(run: Run, path: Path, answer: bytes, *, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the command says on a terminal where somebody types an answer."""
     ours, theirs = pty.openpty()
     with open(ours, "wb", buffering=0) as keys, open(theirs, encoding="utf-8") as typed, monkeypatch.context() as there:
@@ -116,9 +116,9 @@ def test_parcels_in_flight_are_announced(run: Run, tmp_path: Path, monkeypatch: 
     """
     points, path, report = tmp_path / "points.json", tmp_path / "parcels.csv", tmp_path / "report.jsonl"
     points.write_text(json.dumps([BODY]))
-    assert "points brought in" not in ask(run, points, b"no\n", monkeypatch)
+    assert "points brought in" not in ask(run, points, b"no\n", monkeypatch=monkeypatch)
     assert count(run) == 0
-    assert "points brought in" in ask(run, points, b"y\n", monkeypatch)
+    assert "points brought in" in ask(run, points, b"y\n", monkeypatch=monkeypatch)
     points.write_text(json.dumps([{**BODY, "source": BANK}]))
     for _ in range(2):
         assert told(run, "import", "points", str(points), "--yes")["outcomes"] == {"exists": 1}

@@ -87,7 +87,7 @@ class Bringing:
         wish = Wish(self._asked.encoding, delimiter, overrides, self._asked.country.upper())
         with progress() as bar:
             task = bar.add_task("Looking through", total=None)
-            found = survey(self._open, self._kind, wish, lambda rows: bar.update(task, completed=rows))
+            found = survey(self._open, self._kind, wish, tell=lambda rows: bar.update(task, completed=rows))
         if isinstance(found, Refusal):
             raise stop(found)
         return found

@@ -198,14 +198,18 @@ def odd_signs(texts: Mapping[str, str], personal: frozenset[str] = frozenset()) 
 
 def _operates(texts: Mapping[str, str]) -> Iterator[Finding]:
     status = texts.get("status", "")
-    if not status:
-        return
-    words = plain(status).replace("_", " ").split()
-    known = [STATUSES[word] for word in words if word in STATUSES]
-    if not known:
+    operates = _does_operate(status) if status else True
+    if operates is None:
         yield Finding("status-unknown", "status", shown(status))
-    elif not all(known):
+    elif not operates:
         yield Finding("not-operating", "status", shown(status))
+
+
+@lru_cache(maxsize=1024)
+def _does_operate(status: str) -> bool | None:
+    """What a status says, by those of its words that are known here."""
+    known = [STATUSES[word] for word in plain(status).replace("_", " ").split() if word in STATUSES]
+    return all(known) if known else None
 
 
 def _doors(texts: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -254,6 +258,7 @@ def _hours_of_body(hours: list[Any]) -> list[Finding]:
     return []
 
 
+@lru_cache(maxsize=1024)
 def _kind(text: str) -> str:
     """The kind of a point: by the words known here, else as the list has it."""
     words = text.casefold().replace("|", " ").replace(";", " ").replace(",", " ").split()

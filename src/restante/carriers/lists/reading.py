@@ -55,7 +55,7 @@ class Record(msgspec.Struct, frozen=True):
     broken: str = ""
 
 
-def find_form(file: Open, encoding: Encoding, delimiter: str | None, known: frozenset[str]) -> Form | Refusal:
+def find_form(file: Open, encoding: Encoding, delimiter: str | None, *, known: frozenset[str]) -> Form | Refusal:
     """What a file is. ``known`` are the columns of all dialects: they tell the delimiter.
 
     Refused with ``list-empty``, ``list-malformed``, ``list-too-wide``, ``list-line-too-long``.

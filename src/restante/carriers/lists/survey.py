@@ -42,7 +42,7 @@ class Survey(msgspec.Struct, frozen=True):
     broken: Refusal | None
 
 
-def survey(file: Open, kind: Kind, wish: Wish, tell: Tell = lambda _: None) -> Survey | Refusal:
+def survey(file: Open, kind: Kind, wish: Wish, *, tell: Tell = lambda _: None) -> Survey | Refusal:
     """Look a list through, twice: all bytes for the encoding and the digest, then all rows.
 
     Refusals: those of ``find_form`` and ``find_columns``, ``list-encoding-unknown``, ``list-country-unknown``.
