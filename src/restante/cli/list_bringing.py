@@ -4,8 +4,8 @@ The file is read anew for each of these steps and its rows are let go one by one
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
@@ -111,7 +111,7 @@ class Bringing:
                 account.outcomes["exists" if there.same(row.body) else "new"] += 1
         return account
 
-    def _judged(self, found: Survey, there: Standing | None, doing: str) -> Iterator[Judged]:
+    def _judged(self, found: Survey, there: Standing | None, doing: str) -> Generator[Judged]:
         if _stat(self._asked.file) != self._stat:
             raise Stop("file-changed", field=str(self._asked.file), rule="The file was changed while it was read.")
         judge = self._judge_of(found, there)
@@ -136,6 +136,8 @@ class Bringing:
             return
         show_found(self._console, found)
         show_account(self._console, account)
+        if self._kind is POINTS and not {"hours", "always"} & found.columns.by_field.keys():
+            self._console.print("No column says when points are open: they would be shown as open day and night.")
         if silence:
             self._console.print(f"Not compared with a network: {silence}", markup=False)
         elif self._kind is POINTS:
@@ -160,10 +162,11 @@ class Bringing:
 
     def _send(self, hub: Calls, found: Survey, account: Account, *, there: Standing, report: Report) -> None:
         account.outcomes.clear()
-        rows = (row for row in self._judged(found, there, "Bringing in") if not row.is_rejected)
         try:
-            for outcome in self._outcomes(hub, rows, digest=found.digest, there=there, report=report):
-                account.outcomes[outcome] += 1
+            with closing(self._judged(found, there, "Bringing in")) as judged:
+                rows = (row for row in judged if not row.is_rejected)
+                for outcome in self._outcomes(hub, rows, digest=found.digest, there=there, report=report):
+                    account.outcomes[outcome] += 1
         finally:  # also where the hub fell silent: run again, it goes on from there
             if not self._asked.json:
                 done, bare = account.outcomes, account.outcomes["made-without-room"]

@@ -15,7 +15,7 @@ from rich.table import Table
 from restante.carriers.lists.account import Account
 from restante.carriers.lists.points import Judged
 from restante.carriers.lists.reading import DELIMITERS
-from restante.carriers.lists.rules import RULES
+from restante.carriers.lists.rules import RULES, shown
 from restante.carriers.lists.survey import Survey
 from restante.cli.ending import Stop
 
@@ -85,10 +85,10 @@ def show_found(console: Console, found: Survey) -> None:
     if form.delimiter:
         table.add_row("delimiter", DELIMITERS.get(form.delimiter, escape(form.delimiter)), escape(form.why))
     table.add_row("columns", escape(columns.dialect), escape(columns.why))
-    pairs = ", ".join(f"{column} = {field}" for field, column in columns.by_field.items())
+    pairs = ", ".join(f"{shown(column)} = {field}" for field, column in columns.by_field.items())
     table.add_row("", "", escape(pairs))
     if columns.unused:
-        table.add_row("not used", "", escape(", ".join(columns.unused)))
+        table.add_row("not used", "", escape(", ".join(map(shown, columns.unused))))
     table.add_row("country", found.country or "-", escape(found.country_why))
     table.add_row("rows", f"{found.rows:,}", f"SHA-256 {found.digest[:16]}…")
     console.print(table)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from restante.carriers.lists.rules import RULES
 from restante.core.refusals import Refusal
+from restante.hub.network.schemas import PointGiven
 from restante.sim.polish import data_dir
 from tests.carriers.lists.bringing import judged, looked_through, rejected
 from tests.carriers.lists.dirty import DEFECTS, ENGLISH, FIELDS, GERMAN, as_bytes, dirty_list
@@ -18,6 +20,9 @@ def test_what_was_planted_is_found(seed: int, header: tuple[str, ...], delimiter
     dirty = dirty_list(seed, clean=600, each=5)
     rows = judged(as_bytes(dirty.rows, header, delimiter, encoding=encoding))
     assert len(rows) == len(dirty.rows)
+    for row in rows:
+        if not row.is_rejected:
+            msgspec.convert(row.body, PointGiven)
     assert rejected(rows) == {number: {rule} for number, rule in dirty.planted.items()}
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,8 @@ from restante.carriers.lists.points import Judged
 from restante.carriers.lists.rules import RULES, Finding, shown
 from restante.carriers.lists.survey import Wish
 from restante.carriers.lists.wording import has_control, is_garbled, is_test_address, may_be_email, names_a_test
+from restante.hub.intake.schemas import Announcement
+from restante.hub.network.schemas import PointGiven
 from tests.carriers.lists.bringing import judged, parcels_judged
 
 TOWNS = {
@@ -209,11 +212,6 @@ ONE: Mapping[str, tuple[dict[str, Any], str]] = {
     "a bank without modules": ({"source": {"kind": "bank", "modules": []}}, "no-doors"),
     "a module without doors": (
         {"source": {"kind": "bank", "modules": [{"number": 1, "compartments": []}]}}, "no-doors"),
-    "hours of the interface, backwards": (
-        {"hours": [{"weekday": 0, "opens": 600, "closes": 600}]}, "hours-backwards"),
-    "hours of the interface, past midnight": (
-        {"hours": [{"weekday": 0, "opens": 600, "closes": 1500}]}, "hours-range"),
-    "hours of the interface, in words": ({"hours": [{"weekday": 0, "opens": "ten"}]}, "hours-unreadable"),
 }  # fmt: skip
 
 
@@ -224,6 +222,21 @@ def test_one_thing_is_wrong(name: str) -> None:
     [row] = judged(point(**cells), zone="Europe/Helsinki")
     assert [one.rule for one in row.findings][-1:] == [rule]
     assert len({one.rule for one in row.findings} - {"country-unknown"}) <= 1
+
+
+@pytest.mark.parametrize(
+    ("hours", "rule"),
+    [
+        ({"opens": 600, "closes": 600}, "hours-backwards"),
+        ({"opens": 600, "closes": 1500}, "hours-range"),
+        ({"opens": "ten"}, "hours-unreadable"),
+    ],
+)
+def test_hours_of_our_own_form_are_judged(hours: dict[str, Any], rule: str) -> None:
+    """Given a body of the interface whose hours cannot be, then the rule that they break."""
+    body = {"name": "Library", "latitude": 60.17, "longitude": 24.94, "zone": "Europe/Helsinki"}
+    [row] = judged(json.dumps([{**body, "hours": [{"weekday": 0, **hours}]}]).encode())
+    assert [one.rule for one in row.findings] == [rule]
 
 
 def test_a_country_may_be_asked_for() -> None:
@@ -319,6 +332,29 @@ def test_a_parcel_becomes_an_announcement() -> None:
         "consignment": "O-7",
         "point": "p-1",
     }
+
+
+def test_objects_of_others_are_mapped_and_our_own_are_sent_as_they_are() -> None:
+    """Given objects that share names with our bodies, then only those that are meant as such go as they are."""
+    theirs = {"id": 7, "name": "Box", "latitude": "49.1", "longitude": "14.4", "country": "cz", "zip": "370 01"}
+    ours = {
+        "name": "Box",
+        "latitude": 49.2,
+        "longitude": 14.4,
+        "zone": "Europe/Prague",
+        "hold": {"kind": "x"},
+        "typo": 1,
+    }
+    first, second = judged(json.dumps([theirs, ours]).encode())
+    assert msgspec.convert(first.body, PointGiven).latitude == 49.1
+    assert second.body["hold"] == {"kind": "x"}
+    assert second.body["typo"] == 1, "the hub is to refuse it by name"
+    table = {"reference": "R", "size": "M", "email": "a@b.example", "name": "Ada"}
+    body = {"reference": "S", "size": "M", "recipient": {"name": "Ada", "emails": []}, "typo": 1}
+    [parcel] = parcels_judged(json.dumps([table]).encode())
+    assert msgspec.convert(parcel.body, Announcement).recipient is not None
+    [parcel] = parcels_judged(json.dumps([body]).encode())
+    assert parcel.body == body
 
 
 def test_letters_of_another_ladder_are_ours() -> None:

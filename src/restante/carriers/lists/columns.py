@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from restante.carriers.lists.rules import shown
 from restante.core.refusals import Refusal
 
 MOST_NAMED: Final = 40
@@ -98,7 +99,7 @@ def _check_overrides(header: Sequence[str], kind: Kind, overrides: Mapping[str, 
 
 
 def _check_needed(header: Sequence[str], kind: Kind, by_field: Mapping[str, str]) -> Refusal | None:
-    named = ", ".join(column[:40] for column in header[:MOST_NAMED])
+    named = ", ".join(map(shown, header[:MOST_NAMED]))
     if not by_field:
         return Refusal("list-header-unknown", "header", f"Its columns: {named}")
     lacking = [group for group in kind.needed if not by_field.keys() & set(group)]

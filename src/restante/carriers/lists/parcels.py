@@ -24,6 +24,12 @@ LONGEST: Final = {
 MOST_EMAILS: Final = 5
 LONGEST_SIDE_MM: Final = 10_000
 HEAVIEST_GRAMS: Final = 1_000_000
+BODY_FIELDS: Final = frozenset({
+    "reference", "direction", "dimensions", "size", "weight_grams", "needs", "recipient", "consignment", "point",
+    "window", "firmness", "destination",
+})  # fmt: skip
+OURS_ALONE: Final = frozenset({"dimensions", "needs", "recipient", "window", "firmness", "destination"})
+"""Fields of a body that no table of another network's has."""
 PERSONAL: Final = frozenset({"reference", "consignment", "name", "email", "phone", "street_address", "postcode"})
 """Fields whose values no report repeats; a carrier's reference may hold a name."""
 
@@ -112,7 +118,7 @@ def _body(
     given: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """What POST /v1/parcels takes; an object that is that already is sent as it is, its point by id."""
-    if given is not None and "reference" in given:
+    if given is not None and (given.keys() <= BODY_FIELDS or given.keys() & OURS_ALONE):
         return {**given, **({"point": point} if point else {})}
     size = texts.get("size", "").upper()
     emails = _emails(texts)

@@ -29,6 +29,13 @@ from restante.carriers.lists.wording import (
 LONGEST: Final = {"name": 200, "kind": 200, "zone": 200, "host": 200, "address": 2000, "directions": 2000}
 DEFAULT_KIND: Final = "pick-up point"
 
+BODY_FIELDS: Final = frozenset({
+    "name", "kind", "latitude", "longitude", "zone", "host", "address", "directions", "hours", "shut", "hold",
+    "photo_url", "face", "source",
+})  # fmt: skip
+OURS_ALONE: Final = frozenset({"shut", "hold", "photo_url", "face", "source"})
+"""Fields of a body that no other network's list has."""
+
 KINDS: Final[dict[str, str]] = {
     word: kind
     for kind, words in {
@@ -131,13 +138,9 @@ class PointJudge:
                 body["zone"] = COUNTRIES[country].zone_at(*place)
             if not body["zone"]:
                 found.append(Finding("zone-missing", "zone"))
-        if self._is_body(given):
+        if _is_body(given):
             body |= {name: value for name, value in given.items() if name != "source" and value is not None}
         return body, found
-
-    def _is_body(self, given: Mapping[str, Any]) -> bool:
-        """Whether an object is what the interface takes, which is sent as it is."""
-        return "latitude" in given and "longitude" in given and "name" in given
 
     def _where(self, texts: Mapping[str, str], place: Place | Finding, country: str) -> Iterator[Finding]:
         said = texts.get("country", "")
@@ -163,6 +166,13 @@ class PointJudge:
             yield Finding("duplicate-place", "latitude", f"row {same}")
         elif at != row:
             yield Finding("same-place", "latitude", f"row {at}")
+
+
+def _is_body(given: Mapping[str, Any]) -> bool:
+    """Whether an object is meant as what the interface takes, which is sent as it is, so that nothing of it is lost."""
+    return {"name", "latitude", "longitude"} <= given.keys() and (
+        given.keys() <= BODY_FIELDS or bool(given.keys() & OURS_ALONE)
+    )
 
 
 def _wording(texts: Mapping[str, str], body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -228,7 +238,7 @@ def _doors(texts: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[Findi
 
 def _hours(texts: Mapping[str, str], given: Mapping[str, Any]) -> tuple[list[dict[str, int]], list[Finding]]:
     """The hours of a body, and what is wrong with them."""
-    if isinstance(given.get("hours"), list):
+    if isinstance(given.get("hours"), list) and _is_body(given):
         return [], _hours_of_body(given["hours"])
     read = read_hours(texts.get("hours", ""))
     if isinstance(read, Finding):
