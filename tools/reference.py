@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from restante.core.status import Status
-from tools import stages
+from tools import lists, stages
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -228,6 +228,7 @@ PAGES: dict[str, Page] = {
             "for emulated banks.",
         ),
     ),
+    "lists.md": Page("restante.carriers.lists.rules", lists.page),
     "settings.md": Page("restante.hub.settings", settings),
 }
 

@@ -1,19 +1,11 @@
 """The command line against a real hub: points and parcels brought in, shown and followed."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from restante.cli import main
 from restante.core.access import parcel_code_from
-
-Run = Callable[..., tuple[int, str, str]]
+from tests.cli.conftest import Run
 
 UNKNOWN = parcel_code_from(bytes(range(16, 48))) or ""
 
@@ -30,42 +22,6 @@ POINT = {
 }
 
 
-@pytest.fixture
-def hub(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """A hub as a process of its own, and an environment in which commands find it."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("RESTANTE_")}
-    own = {"DATABASE_URL": database, "RESTANTE_STATE": str(tmp_path / "state")}
-    environ |= own | {"RESTANTE_HTTP_PORT": "0", "RESTANTE_BANK_PORT": "0"}
-    command = [sys.executable, "-m", "restante", "hub", "--json", "--with-worker"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
-        assert running.stdout is not None
-        told = json.loads(running.stdout.readline())
-        for name, value in own.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RESTANTE_API", told["api"])
-        monkeypatch.delenv("RESTANTE_KEY", raising=False)
-        yield told
-        running.terminate()
-        assert running.wait(20) == 0
-
-
-@pytest.fixture
-def run(hub: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command: its exit code, what it printed, and what it complained of."""
-    assert hub["ready"]
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main(list(arguments))
-        except SystemExit as left:
-            code = int(left.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
-
-
 def read(run: Run, *arguments: str) -> Any:
     """What a command tells a machine."""
     code, out, err = run(*arguments, "--json")
@@ -76,10 +32,11 @@ def read(run: Run, *arguments: str) -> Any:
 def test_a_network_is_brought_in_and_a_parcel_followed(run: Run, tmp_path: Path) -> None:
     """Points from a file, a parcel announced, shown and tracked; the second parcel finds no room and is told so."""
     (tmp_path / "points.json").write_text(json.dumps([POINT]))
-    [made] = read(run, "import", "points", str(tmp_path / "points.json"))
-    assert made["status"] == "accepted"
+    told = read(run, "import", "points", str(tmp_path / "points.json"), "--yes")
+    assert told["outcomes"] == {"made": 1}
     [shown] = read(run, "points", "--near", "60.17,24.95")
-    assert (shown["id"], shown["name"]) == (made["point"], "My stairwell")
+    assert shown["name"] == "My stairwell"
+    made = {"point": shown["id"]}
     assert "My stairwell" in run("points")[1]
     assert read(run, "points", made["point"])["modules"]
 
@@ -97,10 +54,10 @@ def test_a_network_is_brought_in_and_a_parcel_followed(run: Run, tmp_path: Path)
     (tmp_path / "parcels.json").write_text(
         json.dumps([{"reference": "order-3", "size": "S"}, {"reference": "order-4"}])
     )
-    code, out, _ = run("import", "parcels", str(tmp_path / "parcels.json"))
+    code, out, _ = run("import", "parcels", str(tmp_path / "parcels.json"), "--yes")
     assert code == 1
-    assert "1 parcels taken in, 1 refused." in out
-    assert "1: size-missing dimensions" in out
+    assert "1 parcels brought in, 0 were there already, 0 refused by the network." in out
+    assert "size-missing" in out
 
 
 def test_what_the_hub_refuses_is_told_by_code_field_and_rule(run: Run, tmp_path: Path) -> None:
@@ -118,11 +75,16 @@ def test_what_the_hub_refuses_is_told_by_code_field_and_rule(run: Run, tmp_path:
         assert err.count("\n") == 1
     (tmp_path / "wrong").write_text(f"rst_{'0' * 16}_{'0' * 50}")
     assert run("points", "--key-file", str(tmp_path / "wrong"))[2].startswith("api-key-wrong (Authorization)")
-    (tmp_path / "points.json").write_text(json.dumps([{**POINT, "zone": "Moon/Crater"}, {"name": 7}]))
-    code, out, _ = run("import", "points", str(tmp_path / "points.json"))
+    points = [{**POINT, "zone": "Moon/Crater"}, {**POINT, "latitude": 60.2, "hold": 7}, {"name": 7}]
+    (tmp_path / "points.json").write_text(json.dumps(points))
+    report = tmp_path / "report.jsonl"
+    code, out, _ = run("import", "points", str(tmp_path / "points.json"), "--yes", "--report", str(report))
     assert code == 1
-    assert "0: zone-unknown zone" in out
-    assert "1: field-malformed" in out
+    assert "0 points brought in, 0 were there already, 2 refused by the network." in out
+    told = [json.loads(line) for line in report.read_text().splitlines()]
+    refused = [(one["row"], one["rule"], one["field"]) for one in told if one["outcome"] == "refused"]
+    assert refused == [(1, "zone-unknown", "zone"), (2, "field-malformed", "hold")]
+    assert {one["rule"] for one in told if one["row"] == 3} == {"coordinate-missing"}
 
 
 def test_the_database_is_told_of_and_checked(run: Run) -> None:

@@ -28,6 +28,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("RESTANTE_STATE", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.csv").write_text("name,lat,lon,country\nLibrary,60.17,24.94,FI\n")
 
 
 def run(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -49,6 +50,13 @@ REFUSALS = {
     "too many banks": (["demo", "--banks", "13"], "count-unfit (--banks)"),
     "too slow": (["demo", "--pace", "0.5"], "pace-unfit (--pace)"),
     "no file": (["import", "points", "nowhere.json"], "file-missing (nowhere.json)"),
+    "a device": (["import", "points", os.devnull], f"file-missing ({os.devnull})"),
+    "a folder": (["import", "parcels", "."], "file-missing (.)"),
+    "a column of nothing": (["import", "points", sys.executable, "--column", "lat"], "column-malformed (--column)"),
+    "an encoding": (["import", "points", sys.executable, "--encoding", "rot13"], "list-encoding-unknown (--encoding)"),
+    "a country": (["import", "points", sys.executable, "--country", "xx"], "list-country-unknown (--country)"),
+    "a report of another kind": (["import", "points", "p.csv", "--report", "r.pdf"], "report-form (--report)"),
+    "a report nowhere": (["import", "points", "p.csv", "--report", "no/r.csv"], "report-unwritten (no/r.csv)"),
     "seeds": (["prove", "sim", "--seeds", "some"], "seeds-malformed (--seeds)"),
     "seeds backwards": (["prove", "sim", "--seeds", "9-1"], "seeds-malformed (--seeds)"),
     "no invitation in the file": (["bank", "--state", "b", "--invitation", sys.executable], "invitation-missing"),
@@ -119,16 +127,26 @@ def test_a_silent_hub_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "restante hub" in words
 
 
-@pytest.mark.parametrize("text", ["", "[", "{}", '[1, "two"]', '"' * 9, "[" * 100_000])
+NO_LISTS = {
+    "": "list-empty (file)",
+    "[": "list-malformed (character ",
+    "{}": "list-empty (file)",
+    '"' * 9: "list-header-unknown (header)",
+    "[" * 100_000: "list-malformed (character ",
+    "\0" * 99: "list-",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), NO_LISTS.items(), ids=map(str, range(len(NO_LISTS))))
 def test_a_file_that_holds_no_list_imports_nothing(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Given a file of anything else, the command says what a file holds, before it calls anybody."""
     (tmp_path / "some.json").write_text(text)
     (tmp_path / "key").write_text("rst_0_0")
     code, words = run(["import", "parcels", "some.json", "--key-file", "key", "--api", "http://127.0.0.1:1"], capsys)
     assert code == REFUSED
-    assert words.startswith("document-malformed (some.json)")
+    assert words.startswith(said)
 
 
 def test_a_bank_without_an_invitation_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

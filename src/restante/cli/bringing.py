@@ -2,47 +2,100 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from restante.cli.calling import Calls, Hub, KeyFile, calling
-from restante.cli.ending import REFUSED, Stop, say
+from restante.cli.calling import Hub, KeyFile
+from restante.cli.list_bringing import Asked, Delimiter, bring
 
 app = App(name="import", help="Bring points, parcels or a day of a city in.")
 
-AT_ONCE: Final = 500
-LARGEST_FILE_BYTES: Final = 64 * 1024 * 1024
-
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+ListFile = Annotated[Path, Parameter(help="CSV, GeoJSON or JSON; what it is exactly is found out.")]
+Yes = Annotated[
+    bool, Parameter(negative="", help="Bring in what is not rejected; without it, only the report is made.")
+]
+ReportFile = Annotated[
+    Path | None, Parameter(help="Where to write a line for every row rejected, warned of or brought in: .csv or .jsonl")
+]
+Column = Annotated[
+    tuple[str, ...], Parameter(help="What a column means: COLUMN=FIELD, or COLUMN= to leave it out. May be repeated.")
+]
+Encoding = Annotated[str, Parameter(help="The file's encoding, if what is found out is wrong.")]
+Separator = Annotated[Delimiter | None, Parameter(help="What is between columns, if what is found out is wrong.")]
 
 
 @app.command
-def points(file: Path, *, json: Json = False, api: Hub = "", key_file: KeyFile = None) -> None:
-    """Provision points from a JSON file: a list of bodies as POST /v1/points takes them, each with its `source` if any.
+def points(
+    file: ListFile,
+    *,
+    yes: Yes = False,
+    report: ReportFile = None,
+    country: Annotated[str, Parameter(help="The country that the list is of, as AT; else the rows say it.")] = "",
+    zone: Annotated[str, Parameter(help="Time zone of points that name none, else by country.")] = "",
+    kind: Annotated[str, Parameter(help="Kind of points that name none.")] = "pick-up point",
+    column: Column = (),
+    encoding: Encoding = "",
+    delimiter: Separator = None,
+    json: Json = False,
+    api: Hub = "",
+    key_file: KeyFile = None,
+) -> None:
+    """Judge a list of points, and with --yes provision those that are not rejected.
 
-    A point that is refused keeps no other one out; the exit code then is 1.
+    It may be run again: what is in the network already is left as it is. The exit code is 1 if a row was kept out.
     """
-    made: list[dict[str, Any]] = []
-    items = _items(file)
-    with calling(api, key_file) as hub:
-        for number, given in enumerate(items):
-            made.append({"index": number} | _one_point(hub, given))
-    _tell(made, "points", json=json)
+    from restante.carriers.lists.dialects import POINTS
+
+    asked = Asked(
+        file=file,
+        yes=yes,
+        json=json,
+        report=report,
+        encoding=encoding,
+        delimiter=delimiter,
+        column=column,
+        country=country,
+        zone=zone,
+        kind=kind,
+        api=api,
+        key_file=key_file,
+    )
+    bring(asked, POINTS)
 
 
 @app.command
-def parcels(file: Path, *, json: Json = False, api: Hub = "", key_file: KeyFile = None) -> None:
-    """Announce parcels from a JSON file: a list of bodies as POST /v1/parcels takes them, any number of them."""
-    import msgspec
+def parcels(
+    file: ListFile,
+    *,
+    yes: Yes = False,
+    report: ReportFile = None,
+    column: Column = (),
+    encoding: Encoding = "",
+    delimiter: Separator = None,
+    json: Json = False,
+    api: Hub = "",
+    key_file: KeyFile = None,
+) -> None:
+    """Judge a list of parcels in flight, and with --yes announce those that are not rejected.
 
-    answers: list[dict[str, Any]] = []
-    items = _items(file)
-    with calling(api, key_file) as hub:
-        for start in range(0, len(items), AT_ONCE):
-            told = hub.post("/parcels/bulk", msgspec.json.encode({"items": items[start : start + AT_ONCE]}))
-            answers += [one | {"index": one["index"] + start} for one in told["items"]]
-    _tell(answers, "parcels", json=json)
+    It may be run again: what is announced already is left as it is. The exit code is 1 if a row was kept out.
+    """
+    from restante.carriers.lists.dialects import PARCELS
+
+    asked = Asked(
+        file=file,
+        yes=yes,
+        json=json,
+        report=report,
+        encoding=encoding,
+        delimiter=delimiter,
+        column=column,
+        api=api,
+        key_file=key_file,
+    )
+    bring(asked, PARCELS)
 
 
 @app.command
@@ -76,45 +129,3 @@ def radom(
         json=json,
     )
     sys.exit(told)
-
-
-def _one_point(hub: Calls, given: dict[str, Any]) -> dict[str, Any]:
-    """One point, with what stands there; or why it was refused."""
-    import msgspec
-
-    source = given.pop("source", None)
-    try:
-        point = hub.post("/points", msgspec.json.encode(given))
-        built = hub.post(f"/points/{point['id']}/source", msgspec.json.encode(source)) if source else {}
-    except Stop as refused:
-        problem = {"code": refused.code, "field": refused.field, "title": refused.rule, "detail": refused.detail}
-        return {"status": "refused", "problem": problem}
-    return {"status": "accepted", "point": point["id"], **({"source": built["source"]} if built else {})}
-
-
-def _items(file: Path) -> list[dict[str, Any]]:
-    """The list in a file."""
-    import msgspec
-
-    try:
-        if file.stat().st_size > LARGEST_FILE_BYTES:
-            raise Stop("document-too-large", field=str(file), rule=f"A file has at most {LARGEST_FILE_BYTES} bytes.")
-        return msgspec.json.decode(file.read_bytes(), type=list[dict[str, Any]])
-    except OSError as missing:
-        raise Stop("file-missing", field=str(file), rule=f"The file cannot be read: {missing.strerror}.") from missing
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
-        rule = "The file holds a JSON list of objects."
-        raise Stop("document-malformed", field=str(file), rule=rule, detail=str(broken)[:200]) from broken
-
-
-def _tell(answers: list[dict[str, Any]], what: str, *, json: bool) -> None:
-    refused = [one for one in answers if one["status"] == "refused"]
-    if json:
-        say(answers)
-    else:
-        print(f"{len(answers) - len(refused)} {what} taken in, {len(refused)} refused.")
-        for one in refused:
-            problem = one["problem"]
-            print(f"  {one['index']}: {problem['code']} {problem.get('field', '')} {problem['title']}")
-    if refused:
-        sys.exit(REFUSED)

@@ -31,9 +31,10 @@ class Calls:
         """What stands at a path."""
         return self._ask("GET", path, params={name: value for name, value in parameters.items() if value is not None})
 
-    def post(self, path: str, body: bytes) -> dict[str, Any]:
-        """Send a JSON document."""
-        return self._ask("POST", path, content=body, headers={"Content-Type": "application/json"})
+    def post(self, path: str, body: bytes, *, key: str = "") -> dict[str, Any]:
+        """Send a JSON document; under an Idempotency-Key it may be sent again."""
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        return self._ask("POST", path, content=body, headers=headers)
 
     def pages(self, path: str, most: int, **parameters: Any) -> Iterator[dict[str, Any]]:
         """The items of a list, page after page, so many at most."""

@@ -74,6 +74,17 @@ CODES: dict[str, str] = {
     "text-not-unicode": "A text holds half a character.",
     "entry-malformed": "The document is not a journal entry.",
     "head-malformed": "The document is not a signed journal head.",
+    # lists brought in
+    "list-empty": "The list holds no rows.",
+    "list-malformed": "The list is neither delimited text, nor a JSON list of objects, nor GeoJSON.",
+    "list-encoding-unknown": "The encoding is none that lists are read in.",
+    "list-header-unknown": "No column of the list is known; say what they mean with --column COLUMN=FIELD.",
+    "list-column-missing": "The list lacks a column that it cannot do without; name it with --column COLUMN=FIELD.",
+    "list-column-unknown": "A column is named that the list does not have, or a field that there is not.",
+    "list-too-wide": "The list has more columns than are read.",
+    "list-line-too-long": "A line of the list is longer than is read; perhaps a quote is not closed.",
+    "list-too-long": "The list has more rows than are read at once; divide it.",
+    "list-country-unknown": "The country is none whose outline is known here.",
     # contacts
     "address-malformed": "The e-mail address has no form that mail can be sent to.",
     "address-not-latin": "The part of the e-mail address before the @ may hold Latin letters, digits and signs only.",
