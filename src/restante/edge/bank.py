@@ -134,6 +134,7 @@ def _prepared(config: SourceConfig, book: Book, *, board: LockBoard | None, iden
     running = Running(agent, book, board=board, where=where, wall=Wall(config.pace_from, config.pace))
     running.boot = next_boot(book)
     running.take(Woke(SOFTWARE))
+    running.trim()
     return running
 
 

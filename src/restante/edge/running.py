@@ -187,7 +187,7 @@ class Running:
         if self.fault is None:
             self._step(sync.Ticked())
         if time.monotonic() - self._trimmed_at > TRIM_SECONDS:
-            self._trim()
+            self.trim()
 
     async def look_for_ever(self) -> None:
         """Look at the doors: often while one is dealt with, seldom otherwise."""
@@ -201,10 +201,11 @@ class Running:
         if self._board is not None:
             self.take(DoorsSeen(dict(await self._board.read_all())))
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
+        """Forget what is old by the time that the hub has named: this machine's own clock may be years ahead."""
         self._trimmed_at = time.monotonic()
         try:
-            self._book.trim(KEPT_DAYS_AT_LEAST, self.agent.state.clock.at)
+            self._book.trim(KEPT_DAYS_AT_LEAST, self.agent.state.clock.hub_named)
         except BookFault as fault:
             self._out_of_service(fault)
 
