@@ -42,7 +42,7 @@ def test_moments_are_noted_in_their_order(tmp_path: Path) -> None:
     arm({VARIABLE: "nowhere"}, tmp_path)
     for moment in (Moment.BEFORE_BOOT, Moment.AFTER_BOOT, Moment.BEFORE_BOOT):
         reached(moment)
-    assert noted(tmp_path) == [Moment.BEFORE_BOOT, Moment.AFTER_BOOT, Moment.BEFORE_BOOT]
+    assert noted(tmp_path) == [[Moment.BEFORE_BOOT, Moment.AFTER_BOOT, Moment.BEFORE_BOOT]]
 
 
 def test_the_program_dies_where_it_was_aimed(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_program_dies_where_it_was_aimed(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path)], env=environ, capture_output=True, text=True, check=False
     )
     assert (told.returncode, told.stdout) == (-signal.SIGKILL, "0\n")
-    assert noted(tmp_path) == [Moment.AFTER_BOOT] * 2
+    assert noted(tmp_path) == [[Moment.AFTER_BOOT] * 2]
 
 
 @given(st.text(max_size=40) | st.sampled_from(list(Moment)).map(str) | st.just("before-boot:0"))

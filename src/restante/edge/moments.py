@@ -24,6 +24,7 @@ VARIABLE: Final = "RESTANTE_KILL_AT"
 NOTES_FILE: Final = "killed-on-purpose"
 NOWHERE: Final = "nowhere"
 
+_START: Final = b"--\n"
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -115,6 +116,7 @@ def arm(environ: Mapping[str, str], state_directory: Path) -> None:
         return
     moment, left = parse_aim(environ[VARIABLE])
     _Armed.aim = Aim(os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC), moment, left)
+    os.write(_Armed.aim.notes, _START)
 
 
 def disarm() -> None:
@@ -135,9 +137,10 @@ def parse_aim(text: str) -> tuple[Moment | None, int]:
         raise AimWrong(f"{AimWrong.__doc__} ({text[:60]!r})") from wrong
 
 
-def noted(state_directory: Path) -> list[Moment]:
-    """The moments that a program has reached, in order."""
-    return [Moment(line) for line in (state_directory / NOTES_FILE).read_text("ascii").split()]
+def noted(state_directory: Path) -> list[list[Moment]]:
+    """The moments that each start of a program has reached, in order."""
+    starts = (state_directory / NOTES_FILE).read_bytes().split(_START)[1:]
+    return [[Moment(line) for line in notes.decode("ascii").split()] for notes in starts]
 
 
 def _note(aim: Aim, moment: Moment) -> None:
