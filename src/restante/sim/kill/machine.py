@@ -31,7 +31,7 @@ from restante.edge.state import Opening
 from restante.sim.kill.network import Program
 
 DOORS: Final = 6
-LOOK_SECONDS: Final = 0.03
+LOOK_SECONDS: Final = 0.05
 PATIENCE_SECONDS: Final = 40.0
 
 

@@ -190,7 +190,7 @@ def _key(file: str) -> str:
 
 def environment(folder: Path, dsn: str, mail_port: int) -> dict[str, str]:
     """What the programs are told: ports that stay the same over restarts, and codes that are cheap to try."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RESTANTE_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RESTANTE_", "COV"))}
     return inherited | {
         "DATABASE_URL": dsn,
         "RESTANTE_STATE": str(folder / "hub"),
