@@ -29,6 +29,7 @@ from restante.edge.identity import Identity, load_identity, needs_renewal
 from restante.edge.inputs import Woke
 from restante.edge.keeping import KeptAgent, next_boot
 from restante.edge.loopback_server import LoopbackServer, serving
+from restante.edge.moments import arm
 from restante.edge.running import Running, Wall
 from restante.wire.enrol import parse_invitation
 from restante.wire.journal import Extent
@@ -85,6 +86,7 @@ async def run_source(config: SourceConfig, *, stop: asyncio.Event | None = None)
     """
     stop = stop or asyncio.Event()
     _make_folder(config.state_directory)
+    arm(os.environ, config.state_directory)
     identity = None if config.hub_url else await _identity(config)
     source = config.source if identity is None else identity.name.source
     if not source:
@@ -108,6 +110,7 @@ def take_in_book(state_directory: Path, old: Path) -> tuple[Extent, ...]:
     The program of this controller must not be running. Faults: `ConfigWrong` before it is enrolled, those of the
     identity, and those of `open_book` for both books.
     """
+    arm(os.environ, state_directory)
     identity = load_identity(state_directory / IDENTITY_FOLDER)
     if identity is None:
         raise ConfigWrong("this controller is not enrolled yet: start it with its invitation first")
@@ -131,6 +134,7 @@ def _prepared(config: SourceConfig, book: Book, *, board: LockBoard | None, iden
     running = Running(agent, book, board=board, where=where, wall=Wall(config.pace_from, config.pace))
     running.boot = next_boot(book)
     running.take(Woke(SOFTWARE))
+    running.trim()
     return running
 
 

@@ -39,6 +39,7 @@ from restante.edge.book_file import (
     open_file,
     value_digest,
 )
+from restante.edge.moments import Moment, reached
 from restante.wire import codec, journal
 from restante.wire.journal import Entry, Extent, Head, Stamp
 
@@ -199,7 +200,10 @@ class Book:
         """
         before_ms = millis(now - timedelta(days=max(keep_days, KEPT_DAYS_AT_LEAST)))
         with self.step():
-            return sum(_trim(self._db, log, before_ms) for log in logs_in(self._db))
+            gone = sum(_trim(self._db, log, before_ms) for log in logs_in(self._db))
+            reached(Moment.BEFORE_TRIM)
+        reached(Moment.AFTER_TRIM)
+        return gone
 
     def take_in(self, old: "Book") -> tuple[Extent, ...]:
         """Take over the earlier logs of another book of this source, whole; what of them is now here.
@@ -212,6 +216,8 @@ class Book:
             taken = [log for log in logs_in(old._db) if log.epoch < self.head.epoch and self._is_empty(log.epoch)]
             for log in taken:
                 _copy_log(log, old._db, self._db)
+            reached(Moment.BEFORE_OLD_BOOK)
+        reached(Moment.AFTER_OLD_BOOK)
         return tuple(Extent(log.epoch, log.head_seq, log.acked_seq) for log in taken)
 
     def _is_empty(self, epoch: int) -> bool:

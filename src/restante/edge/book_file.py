@@ -13,6 +13,7 @@ import msgspec
 
 from restante.core.refusals import Fault
 from restante.core.time import millis
+from restante.edge.moments import Moment, reached
 from restante.wire import codec
 
 _APPLICATION: Final = 0x52535442  # "RSTB" in the file's header
@@ -132,7 +133,9 @@ def create_file(path: Path, fill: Callable[[sqlite3.Connection], object]) -> Non
         raise BookReadOnly from error
     try:
         _fill(draft, fill)
+        reached(Moment.BEFORE_BOOK_NAMED)
         draft.rename(path)
+        reached(Moment.AFTER_BOOK_NAMED)
         _flush_folder(path)
     except BaseException:
         _wal(draft).unlink(missing_ok=True)

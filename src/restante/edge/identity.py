@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from restante.core.refusals import Fault
 from restante.core.time import Instant
+from restante.edge.moments import Moment, reached
 from restante.wire.enrol import SourceName, fingerprint, is_hub_address, parse_source_uri
 
 IDENTITY_FILE: Final = "identity.pem"
@@ -34,6 +35,14 @@ _UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.Extensio
 
 _TLS12_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _NO_CHECK_TIME: Final = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which Python does not name
+
+
+_MOMENTS: Final = {
+    PENDING_FILE: (Moment.BEFORE_PENDING_KEY, Moment.AFTER_PENDING_KEY),
+    AUTHORITIES_FILE: (Moment.BEFORE_AUTHORITIES, Moment.AFTER_AUTHORITIES),
+    HUB_FILE: (Moment.BEFORE_HUB_ADDRESS, Moment.AFTER_HUB_ADDRESS),
+    IDENTITY_FILE: (Moment.BEFORE_IDENTITY, Moment.AFTER_IDENTITY),
+}
 
 
 class IdentityUnreadable(Fault):
@@ -243,7 +252,10 @@ def _replace(path: Path, body: bytes) -> None:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
+    before, after = _MOMENTS[path.name]
+    reached(before)
     beside.replace(path)
+    reached(after)
     _flush_directory(path.parent)
 
 

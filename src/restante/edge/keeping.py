@@ -4,12 +4,13 @@
 flushed. The book is the bank's file, or one in memory for virtual time; both are used through the same few calls.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from restante.core import facts
 from restante.core.access import Lockout, WakingClock
 from restante.core.bank import Condition, SourceKind
 from restante.core.facts import Known
@@ -20,6 +21,7 @@ from restante.edge.agent import step
 from restante.edge.book_file import BookDamaged
 from restante.edge.clock import Now, SteadyClock, stamp
 from restante.edge.inputs import Effect, EpochBegun, Input, Outward, Recorded, Woke
+from restante.edge.moments import Moment, reached
 from restante.edge.state import Installed, Opening, OpenStay, Spent, State
 from restante.wire import codec, journal, manifest
 from restante.wire.journal import Entry, Extent, Head
@@ -43,6 +45,18 @@ _VALUES: Final[dict[str, Any]] = {
     "forked": bool,
 }
 _CLOCKS: Final = frozenset({"clock", "waking"})
+# What a flush is about, for its moments: the first kind in this order that it holds, and else the state alone.
+_FLUSHES: Final[Mapping[type, tuple[Moment, Moment]]] = {
+    EpochBegun: (Moment.BEFORE_EPOCH, Moment.AFTER_EPOCH),
+    facts.ManifestApplied: (Moment.BEFORE_MANIFEST, Moment.AFTER_MANIFEST),
+    facts.Started: (Moment.BEFORE_STARTED, Moment.AFTER_STARTED),
+    facts.IntentRecorded: (Moment.BEFORE_INTENT, Moment.AFTER_INTENT),
+    facts.ParcelPutIn: (Moment.BEFORE_DEPOSIT, Moment.AFTER_DEPOSIT),
+    facts.ParcelTakenOut: (Moment.BEFORE_WITHDRAWAL, Moment.AFTER_WITHDRAWAL),
+    facts.CodeRefused: (Moment.BEFORE_CODE, Moment.AFTER_CODE),
+    Recorded: (Moment.BEFORE_DOOR, Moment.AFTER_DOOR),
+    object: (Moment.BEFORE_STATE, Moment.AFTER_STATE),
+}
 
 
 class KeptManifest(msgspec.Struct, frozen=True):
@@ -128,6 +142,8 @@ def next_boot(book: Keeps) -> int:
     boot = 1 if before is None else int(before) + 1
     with book.step() as writing:
         writing.put("boot", str(boot).encode())
+        reached(Moment.BEFORE_BOOT)
+    reached(Moment.AFTER_BOOT)
     return boot
 
 
@@ -155,11 +171,12 @@ def commit(
 ) -> bool:
     """Put the facts and the changes of one step into the book, flushed; whether there were any."""
     changes = changed_rows(before, after)
-    facts = [effect for effect in effects if isinstance(effect, Recorded | EpochBegun)]
-    if not facts and not is_clock_due and changes.keys() <= {f"agent/{name}" for name in _CLOCKS}:
+    told = [effect for effect in effects if isinstance(effect, Recorded | EpochBegun)]
+    if not told and not is_clock_due and changes.keys() <= {f"agent/{name}" for name in _CLOCKS}:
         return False
+    before_flush, after_flush = _moments(told)
     with book.step() as writing:
-        for effect in facts:
+        for effect in told:
             if isinstance(effect, EpochBegun):
                 refused = writing.start_epoch(effect.epoch)
                 assert refused is None, refused
@@ -168,8 +185,15 @@ def commit(
                 writing.append(stamp(after.clock, now), kind, data)
         for name, value in changes.items():
             writing.drop(name) if value is None else writing.put(name, value)
+        reached(before_flush)
+    reached(after_flush)
     assert (book.head.epoch, book.head.seq) == (after.log_epoch, after.head_seq), "the step knew its numbers"
     return True
+
+
+def _moments(told: Sequence[Recorded | EpochBegun]) -> tuple[Moment, Moment]:
+    kinds = {object, *map(type, told), *(type(effect.fact) for effect in told if isinstance(effect, Recorded))}
+    return next(moments for kind, moments in _FLUSHES.items() if kind in kinds)
 
 
 def entry_parts(fact: Known) -> tuple[str, codec.Document]:

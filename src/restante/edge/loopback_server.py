@@ -20,6 +20,7 @@ from restante.edge.boards.emulated import LiveBoard
 from restante.edge.drivers.port import DoorReading
 from restante.edge.inputs import Chosen, CodeEntered, Inspected, ParcelScanned
 from restante.edge.loopback import Address, NotDone, Status
+from restante.edge.moments import Moment, reached
 from restante.edge.running import Running
 
 
@@ -125,4 +126,6 @@ def _write_private(path: Path, body: bytes) -> None:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(body)
+    reached(Moment.BEFORE_LOOPBACK_FILE)
     beside.replace(path)
+    reached(Moment.AFTER_LOOPBACK_FILE)

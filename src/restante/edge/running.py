@@ -42,9 +42,10 @@ from restante.edge.inputs import (
     Woke,
 )
 from restante.edge.keeping import KeptAgent
+from restante.edge.moments import Moment, reached
 from restante.edge.screens import OUT_OF_SERVICE, Screen
 from restante.wire import session as wire
-from restante.wire.journal import write_entry
+from restante.wire.journal import Head, write_entry
 
 TICK_SECONDS: Final = 1.0
 BUSY_LOOK_SECONDS: Final = 0.25
@@ -132,6 +133,7 @@ class Running:
             case Unlock(door, deadline_ms):
                 self._spawn(self._open(door, deadline_ms))
             case Show():
+                reached(Moment.BEFORE_SCREEN)
                 self._screen_changed()
             case WholeWanted(why):
                 self._step(sync.WholeWanted(why))
@@ -141,6 +143,7 @@ class Running:
     async def _open(self, door: int, deadline_ms: int) -> None:
         assert self._board is not None, "a counter unlocks nothing"
         verdict = await open_door(self._board, door, deadline_ms=deadline_ms, clock=MONOTONIC)
+        reached(Moment.BEFORE_VERDICT)
         self.take(OpeningEnded(door, verdict))
 
     def _hold(self, given: Input) -> None:
@@ -158,6 +161,8 @@ class Running:
         try:
             with self._book.step() as writing:
                 writing.put("written", str(self.boot).encode())
+                reached(Moment.BEFORE_TRY)
+            reached(Moment.AFTER_TRY)
         except BookFault as fault:
             self.fault = fault
             return
@@ -182,7 +187,7 @@ class Running:
         if self.fault is None:
             self._step(sync.Ticked())
         if time.monotonic() - self._trimmed_at > TRIM_SECONDS:
-            self._trim()
+            self.trim()
 
     async def look_for_ever(self) -> None:
         """Look at the doors: often while one is dealt with, seldom otherwise."""
@@ -196,10 +201,11 @@ class Running:
         if self._board is not None:
             self.take(DoorsSeen(dict(await self._board.read_all())))
 
-    def _trim(self) -> None:
+    def trim(self) -> None:
+        """Forget what is old by the time that the hub has named: this machine's own clock may be years ahead."""
         self._trimmed_at = time.monotonic()
         try:
-            self._book.trim(KEPT_DAYS_AT_LEAST, self.agent.state.clock.at)
+            self._book.trim(KEPT_DAYS_AT_LEAST, self.agent.state.clock.hub_named)
         except BookFault as fault:
             self._out_of_service(fault)
 
@@ -241,15 +247,24 @@ class Running:
                 texts = tuple(write_entry(entry).decode() for entry in entries)
                 self._outgoing.put_nowait(wire.encode(wire.JournalSent(number, texts)))
             case sync.Acknowledge(head):
-                if isinstance(self._book.acknowledge(head), Refusal):
+                if isinstance(self._acknowledged(head), Refusal):
                     self._step(sync.Heard(wire.Forked(head.epoch, head.seq)))
             case sync.ResendFrom(epoch, seq):
                 with self._book.step() as writing:
                     writing.resend_from(seq, epoch=epoch)
+                    reached(Moment.BEFORE_RESENDING)
+                reached(Moment.AFTER_RESENDING)
             case sync.Tell(given):
                 self.take(given)
             case _:
                 assert_never(effect)
+
+    def _acknowledged(self, head: Head) -> Refusal | None:
+        with self._book.step() as writing:
+            refused = writing.acknowledge(head)
+            reached(Moment.BEFORE_ACKNOWLEDGED)
+        reached(Moment.AFTER_ACKNOWLEDGED)
+        return refused
 
     async def _carry_line(self) -> None:
         """One line from dialling to its end."""
@@ -277,7 +292,9 @@ class Running:
         """Send frames in their order until one says that the line is to be closed."""
         while (frame := await self._outgoing.get()) is not None:
             try:
+                reached(Moment.BEFORE_SENDING)
                 await connection.send(frame, text=True)
+                reached(Moment.AFTER_SENDING)
             except link.LINE_FAILS:
                 return
         await connection.close()

@@ -225,8 +225,11 @@ async def run_batch(ledger: Ledger, commands: Sequence[AnyCommand], now: Instant
 
 
 async def _was_stored(ledger: Ledger, last: Recorded) -> bool:
-    """Whether the batch that ends with this event was committed after all: positions belong to one batch only."""
-    found = await ledger.feed(last.lane, last.seq - 1, 1)
+    """Whether the batch that ends with this event is known to be committed: positions belong to one batch only."""
+    try:
+        found = await ledger.feed(last.lane, last.seq - 1, 1)
+    except Fault:  # the outcome stays unknown, which a fault of the reading would hide
+        return False
     return list(found) == [last]
 
 

@@ -2,25 +2,28 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from restante.core import commands as cmd
 from restante.core.ids import CommandId, Lane
 from restante.core.refusals import Fault
 from restante.core.reservation import Window
-from restante.hub.engine import Accepted, Engine, Outcome
+from restante.hub.engine import Accepted, Engine, Outcome, run_batch
 from restante.sim.rows import Break, RowLedger
 from restante.store import embedded, migrate
 from restante.store.check import check
-from restante.store.ledger import Ledger, OutcomeUnknown
+from restante.store.ledger import LaneStalled, Ledger, OutcomeUnknown, Recorded, StoreDown
 from restante.store.postgres import PostgresLedger, open_ledger
 from restante.store.programs import Programs
 from tests.fixtures.cutting import cutting
 from tests.fixtures.ledgers import accepted, town
 from tests.fixtures.lives import LANES, NOW, Load
+from tests.fixtures.standing import standing_hub
 
 
 def engine_over(ledger: Ledger, *, max_batch: int = 16) -> Engine:
@@ -59,6 +62,80 @@ async def test_an_outcome_that_stays_unknown_is_said_to_be_so() -> None:
         await engine_over(rows).submit(announce)
     assert isinstance(await engine_over(rows).submit(announce), Accepted)
     assert len(await rows.history(announce.parcel)) == 1
+
+
+class Deaf(RowLedger):
+    """Rows whose log cannot be read: the database went down with the answer to a commit."""
+
+    async def feed(self, lane: Lane, after: int, limit: int) -> Sequence[Recorded]:
+        """Nobody answers."""
+        raise StoreDown
+
+
+async def test_an_outcome_that_nobody_can_be_asked_about_is_unknown() -> None:
+    """Given an answer lost and no database to ask, when the caller is answered, then not with 'nothing was stored'."""
+    rows = Deaf()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    announce = load.commands(1, 1)[0]
+    rows.plant(Break.AFTER)
+    with pytest.raises(OutcomeUnknown):
+        await run_batch(rows, [announce], NOW)
+    again = await engine_over(rows).submit(announce)
+    assert isinstance(again, Accepted)
+    assert again.replayed
+
+
+@pytest.mark.postgres
+async def test_a_commit_that_never_arrived_is_made_once(database: str, tmp_path: Path) -> None:
+    """Given a connection cut before the commit reached the server, when the engine tries again, then it is stored."""
+    async with cutting(database, tmp_path) as scissors, open_ledger(scissors.dsn) as ledger:
+        await ledger.ensure_lanes(LANES)
+        load = await town(ledger, points=1)
+        commands = load.commands(4, 2)
+        await accepted(ledger, commands[:1])
+        scissors.before_commit = True
+        outcomes = await engine_over(ledger).submit_all(commands[1:])
+        assert scissors.cuts == 1
+        assert all(isinstance(outcome, Accepted) and not outcome.replayed for outcome in outcomes)
+        assert await check(ledger) == []
+
+
+@pytest.mark.postgres
+async def test_a_lane_that_somebody_keeps_stalls_its_own_callers_alone(database: str) -> None:
+    """Given a lane's row held by a stranger, then its callers may try again, others go on, and all is well after."""
+    async with open_ledger(make_conninfo(database, options="-c lock_timeout=40ms")) as ledger:
+        await ledger.ensure_lanes(LANES)
+        here, there = await town(ledger, 0, points=1), await town(ledger, 1, points=1)
+        engine, commands = engine_over(ledger, max_batch=2), here.commands(3, 3)
+        with psycopg.connect(database) as stranger:
+            stranger.execute("SELECT FROM lane WHERE lane = 0 FOR UPDATE")
+            stalled, fine = await asyncio.gather(engine.try_all(commands), engine.try_all(there.commands(3, 3)))
+        assert all(isinstance(outcome, LaneStalled) and outcome.retryable for outcome in stalled)
+        assert all(isinstance(outcome, Accepted) for outcome in fine)
+        again = await engine.submit_all(commands)
+        assert all(isinstance(outcome, Accepted) and not outcome.replayed for outcome in again)
+        assert await check(ledger) == []
+
+
+@pytest.mark.postgres
+async def test_a_hub_that_stood_still_in_its_batch_holds_nobody_up(database: str) -> None:
+    """Given a hub stopped with a lane locked, when it goes on, then others had the lane and nothing is done twice."""
+    limited = make_conninfo(database, options="-c lock_timeout=40ms -c idle_in_transaction_session_timeout=150ms")
+    async with open_ledger(limited) as ledger, standing_hub(limited) as other:
+        await ledger.ensure_lanes(LANES)
+        load = await town(ledger, points=1)
+        announce, *others = load.commands(4, 2)
+        assert isinstance(announce, cmd.AnnounceParcel)
+        await other.hold([announce])
+        engine = engine_over(ledger)
+        for command in (announce, *others):
+            assert await _accepted_at_last(engine, command)
+        assert await other.go_on() == "OutcomeUnknown"
+        assert await other.go_on() == "replayed"
+        kinds = [type(row.event).__name__ for row in await ledger.history(announce.parcel)]
+        assert kinds.count("ParcelAnnounced") == 1
+        assert await check(ledger) == []
 
 
 @pytest.mark.postgres

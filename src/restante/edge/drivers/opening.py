@@ -16,6 +16,7 @@ from restante.edge.drivers.evidence import (
     step,
 )
 from restante.edge.drivers.port import UNSEEN, LockBoard
+from restante.edge.moments import Moment, reached
 
 
 async def open_door(
@@ -33,7 +34,10 @@ async def open_door(
 async def _carry_out(effect: Effect, board: LockBoard, *, door: int, clock: Clock) -> Answered | Sampled:
     match effect:
         case SendPulse(door, before_ms):
-            return Answered(await board.unlock(door, before_ms=before_ms))
+            reached(Moment.BEFORE_PULSE)
+            answer = await board.unlock(door, before_ms=before_ms)
+            reached(Moment.AFTER_PULSE)
+            return Answered(answer)
         case SampleAt(at_ms):
             await clock.sleep_ms(max(0, at_ms - clock.now_ms()))
             return Sampled((await board.read_all()).get(door, UNSEEN).door)

@@ -1,0 +1,160 @@
+"""One kill of one bank: a point of its own in the network, an act, an aim, and what came of it."""
+
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from restante.core.ids import ParcelId
+from restante.edge.moments import NOWHERE, Moment, noted
+from restante.sim.kill.judge import Verdict, judge
+from restante.sim.kill.machine import DOORS, Machine, Stuck
+from restante.sim.kill.network import Network
+from restante.sim.kill.story import ACTS, Parcel, Story
+
+PARCELS: Final = 2
+ROOMY: Final = 400
+MOST_TIMES: Final = 4
+"""How many times of reaching a moment within one act are killed at, each in a story of its own."""
+
+
+class Aim(msgspec.Struct, frozen=True, order=True):
+    """Where a bank is killed: in which act, at which moment, and at which time of reaching it."""
+
+    act: str
+    moment: str
+    count: int
+
+    @property
+    def text(self) -> str:
+        """As a bank's program is told."""
+        return f"{self.moment}:{self.count}" if self.count else NOWHERE
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of one aim: kills that took place, seconds to serve and to be whole again, and the verdict."""
+
+    aim: Aim
+    kills: int
+    recoveries: tuple[tuple[float, float], ...]
+    verdict: Verdict
+    fault: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was lost, doubled or wrong, and the kill took place."""
+        wrong = self.verdict.lost or self.verdict.doubled or self.verdict.wrong or self.fault
+        return not wrong and (self.kills > 0 or self.aim.count == 0)
+
+
+async def reached(network: Network, folder: Path, act: str) -> Counter[Moment]:
+    """How often each moment is reached in one start of an act, in which nothing is killed. Faults: `Stuck`."""
+    story = await put_up(network, folder / f"record-{act}", NOWHERE)
+    try:
+        before = await _play(story, act)
+        starts = [Counter(notes) for notes in _notes(story)[before:]]
+    finally:
+        await story.machine.close()
+    verdict = await judge(story)
+    if verdict.lost or verdict.doubled or verdict.wrong:
+        raise Stuck(f"{act} goes wrong by itself: {verdict}")
+    shutil.rmtree(folder / f"record-{act}", ignore_errors=True)
+    return reduce(or_, starts)
+
+
+async def kill_at(network: Network, folder: Path, aim: Aim) -> Outcome:
+    """Play an act and kill the bank where it is aimed at; what it came to."""
+    place = folder / f"{aim.act}-{aim.moment}-{aim.count}"
+    story = await put_up(network, place, aim.text)
+    fault = ""
+    try:
+        await _play(story, aim.act)
+    except (Stuck, TimeoutError, AssertionError) as stuck:
+        fault = f"{type(stuck).__name__}: {stuck}"
+    finally:
+        await story.machine.close()
+    verdict = await judge(story)
+    outcome = Outcome(aim, story.machine.kills, tuple(story.machine.recoveries), verdict, fault)
+    if outcome.is_clean:
+        shutil.rmtree(place, ignore_errors=True)
+    return outcome
+
+
+def aims(found: Mapping[str, Mapping[Moment, int]], *, most: int = MOST_TIMES) -> list[Aim]:
+    """Every kill to be made: each moment in each act that reaches it, as often as it is reached there."""
+    return [
+        Aim(act, moment.value, count)
+        for act in ACTS
+        for moment, times in found.get(act, {}).items()
+        for count in range(1, min(times, most) + 1)
+    ]
+
+
+async def put_up(network: Network, folder: Path, aim: str, *, parcels: int = PARCELS) -> Story:
+    """A point with a bank that no program runs in yet, and parcels that are announced for it."""
+    operator, once = network.operator, secrets.token_hex(8)
+    point = (await operator.post("/points", _POINT, once=f"{once}-point"))["id"]
+    source = (await operator.post(f"/points/{point}/source", _source(DOORS), once=f"{once}-source"))["source"]
+    courier = (await network.carrier.post(f"/points/{point}/courier-codes", once=f"{once}-courier"))["code"]
+    announced = [await _announced(network, point, f"{once}-{number}") for number in range(parcels)]
+    invited = await operator.post(f"/points/{point}/invitations", once=f"{once}-invitation")
+    machine = Machine(point, source, folder, environ=network.environ)
+    machine.invitation = invited["text"]
+    return Story(network, machine, announced, courier_code=courier, aim=aim)
+
+
+async def roomy_point(network: Network, name: str) -> str:
+    """A point with much room, and nothing at work there."""
+    point: str = (await network.operator.post("/points", _POINT, once=f"{name}-point"))["id"]
+    await network.operator.post(f"/points/{point}/source", _source(ROOMY), once=f"{name}-source")
+    return point
+
+
+async def _play(story: Story, act: str) -> int:
+    """Play the act; how often the program had been started before the aim was in force."""
+    await story.prepare(act)
+    before = len(_notes(story))
+    await story.play(act)
+    return before
+
+
+def _notes(story: Story) -> list[list[Moment]]:
+    """What each start has noted, controller by controller."""
+    folder = story.machine.path_of(1).parent.parent
+    return [start for one in sorted(folder.glob("controller-*")) for start in noted(one)]
+
+
+async def _announced(network: Network, point: str, reference: str) -> Parcel:
+    email = f"{reference}@homes.example"
+    given: dict[str, Any] = {
+        "reference": reference,
+        "direction": "delivery",
+        "dimensions": {"width_mm": 300, "height_mm": 60, "depth_mm": 200},
+        "weight_grams": 400,
+        "recipient": {"name": "Kaisa", "emails": [email], "language": "en"},
+        "point": point,
+    }
+    told = await network.carrier.post("/parcels", given, once=reference)
+    assert told.get("promise"), told
+    return Parcel(ParcelId(told["parcel"]), told["code"], email)
+
+
+def _source(doors: int) -> dict[str, Any]:
+    compartments = [{"door": door, "size": "S", "reach_height_mm": 1_000} for door in range(1, doors + 1)]
+    return {"kind": "bank", "modules": [{"number": 1, "compartments": compartments}]}
+
+
+_POINT: Final = {
+    "name": "Bank to be killed",
+    "kind": "housing",
+    "latitude": 60.17,
+    "longitude": 24.94,
+    "zone": "Europe/Helsinki",
+    "hold": {"kind": "elapsed-hours", "hold_hours": 48},
+}

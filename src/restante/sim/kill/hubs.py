@@ -1,0 +1,218 @@
+"""One round against the hub: load, journals and feeds go on while hub, worker or database are killed at random."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import msgspec
+import psycopg
+
+from restante.core import events as ev
+from restante.core.ids import ParcelId
+from restante.sim.kill.banks import put_up, roomy_point
+from restante.sim.kill.judge import Verdict, judge
+from restante.sim.kill.load import Load, gaps
+from restante.sim.kill.machine import Stuck
+from restante.sim.kill.network import Network
+from restante.sim.kill.story import Story
+from restante.store.check import check
+from restante.store.postgres import PostgresLedger, open_ledger
+
+SOURCES: Final = 2
+PARCELS_A_SOURCE: Final = 4
+REST_SECONDS: Final = (0.8, 2.5)
+SERVICE_SECONDS: Final = 60.0
+
+Kill = Callable[[Network], Awaitable[None]]
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What came of a round: kills by kind, seconds from each until a command was accepted again, and the verdict."""
+
+    part: str
+    seed: int
+    kills: dict[str, int]
+    without_service: dict[str, list[float]]
+    acknowledged: int
+    sent_again: int
+    events: int
+    mails: int
+    mails_again: int
+    verdict: Verdict
+    fault: str = ""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was lost, doubled or wrong, and something was killed."""
+        return not (self.verdict.lost or self.verdict.doubled or self.verdict.wrong or self.fault) and bool(self.kills)
+
+
+async def _kill_hub(network: Network) -> None:
+    await network.hub.kill()
+    await network.start_hub()
+
+
+async def _kill_worker(network: Network) -> None:
+    await network.worker.kill()
+    await network.worker.start()
+    await network.worker.ready()
+
+
+async def _kill_both(network: Network) -> None:
+    await asyncio.gather(_kill_hub(network), _kill_worker(network))
+
+
+async def _kill_postmaster(network: Network) -> None:
+    assert network.server is not None, "only a database of one's own is killed"
+    await asyncio.to_thread(network.server.kill_hard)
+    await asyncio.to_thread(network.server.start)
+
+
+async def _kill_backend(network: Network) -> None:
+    """Kill the server process of one connection of the hub's engine, as the system does when memory is short."""
+    await asyncio.to_thread(_kill_one_backend, network.dsn)
+
+
+def _kill_one_backend(dsn: str) -> None:
+    asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'restante engine' ORDER BY random() LIMIT 1"
+    with psycopg.connect(dsn, autocommit=True) as db:
+        found = db.execute(asked).fetchone()
+    if found is not None:
+        os.kill(found[0], signal.SIGKILL)
+
+
+PARTS: Final[Mapping[str, Mapping[str, Kill]]] = {
+    "hub": {"hub": _kill_hub, "worker": _kill_worker, "hub and worker": _kill_both},
+    "postgres": {"postmaster": _kill_postmaster, "backend": _kill_backend},
+}
+"""What is killed in each part, by name."""
+
+
+async def play_round(network: Network, folder: Path, *, part: str, seed: int, kills: int) -> Round:
+    """Load for as long as so many kills take; then everybody's account is held to the log."""
+    chance, name = Random(seed), f"{part}-{seed}"  # noqa: S311 -- a story, not a secret
+    stories = [
+        await put_up(network, folder / f"{name}-{number}", "nowhere", parcels=PARCELS_A_SOURCE)
+        for number in range(SOURCES)
+    ]
+    load = Load(network, [await roomy_point(network, name) for name in (f"{name}-a", f"{name}-b")], name=name)
+    over, fault = asyncio.Event(), ""
+    killed, gaps_s = Counter[str](), dict[str, list[float]]()
+    running = asyncio.create_task(load.run(over))
+    lives = [asyncio.create_task(_live(story)) for story in stories]
+    try:
+        for _ in range(kills):
+            await asyncio.sleep(chance.uniform(*REST_SECONDS))
+            kind, kill = chance.choice(list(PARTS[part].items()))
+            at_s = time.monotonic()
+            await kill(network)
+            killed[kind] += 1
+            gaps_s.setdefault(kind, []).append(await _without_service(load, at_s))
+        await asyncio.gather(*lives)
+    except (Stuck, TimeoutError) as stuck:
+        fault = f"{type(stuck).__name__}: {stuck}"
+    over.set()
+    await running
+    for task in lives:
+        task.cancel()
+    await asyncio.gather(*lives, return_exceptions=True)
+    for story in stories:
+        await story.machine.close()
+    return await _account(network, load, stories, part=part, seed=seed, kills=dict(killed), gaps_s=gaps_s, fault=fault)
+
+
+async def _live(story: Story) -> None:
+    """A bank at work: every parcel goes in and comes out."""
+    await story.start()
+    await story.installed()
+    for number in range(len(story.parcels)):
+        await story.deposit(number)()
+        await story.leave()
+        await story.collect(number)()
+    await story.whole()
+
+
+async def _without_service(load: Load, since_s: float) -> float:
+    """The longest time since then in which no command was answered, once one is again. Faults: `TimeoutError`."""
+    restarted_s = time.monotonic()
+    async with asyncio.timeout(SERVICE_SECONDS):
+        await load.answer_after(restarted_s)
+    moments = [since_s, *(at_s for at_s in load.answered_s if at_s > since_s)]
+    return round(max(after - before for before, after in pairwise(moments)), 3)
+
+
+async def _account(
+    network: Network,
+    load: Load,
+    stories: list[Story],
+    *,
+    part: str,
+    seed: int,
+    kills: dict[str, int],
+    gaps_s: dict[str, list[float]],
+    fault: str,
+) -> Round:
+    changed = await load.ask_again()
+    verdicts = [await judge(story) for story in stories]
+    mails, again = _mails(network, stories)
+    async with open_ledger(network.dsn, writers=1, readers=2) as ledger:
+        heads = {int(lane): head for lane, head in (await ledger.lane_heads()).items()}
+        lost, doubled = await _announced_once(ledger, load)
+        findings = [f"{one.what} {one.key} {one.detail}" for one in await check(ledger)]
+    gone = [gap for feed in load.feeds for gap in gaps(feed, heads)]
+    untold = [f"{parcel} was put in, and nobody was told" for parcel, count in mails.items() if not count]
+    verdict = Verdict(
+        lost=(*lost, *untold, *(one for found in verdicts for one in found.lost)),
+        doubled=(*doubled, *changed, *(one for found in verdicts for one in found.doubled)),
+        wrong=(*load.wrong, *load.refused, *findings, *gone, *(one for found in verdicts for one in found.wrong)),
+        entries=sum(found.entries for found in verdicts),
+        pulses=sum(found.pulses for found in verdicts),
+    )
+    return Round(
+        part=part,
+        seed=seed,
+        kills=kills,
+        without_service=gaps_s,
+        acknowledged=len(load.told),
+        sent_again=load.sent_again,
+        events=sum(heads.values()),
+        mails=sum(mails.values()),
+        mails_again=again,
+        verdict=verdict,
+        fault=fault,
+    )
+
+
+async def _announced_once(ledger: PostgresLedger, load: Load) -> tuple[list[str], list[str]]:
+    """Acknowledged requests that left no event, and those that left more than one."""
+    kinds = {"/parcels": ev.ParcelAnnounced}
+    lost, doubled = list[str](), list[str]()
+    for key, told in load.told.items():
+        kind = kinds.get(told.request.path, ev.ParcelCancelled)
+        events = await ledger.history(ParcelId(told.answer["parcel"]))
+        count = sum(isinstance(row.event, kind) for row in events)
+        if count != 1:
+            (doubled if count else lost).append(f"{key}: {count} times {kind.__name__}")
+    parcels = [told.answer["parcel"] for told in load.told.values() if told.request.path == "/parcels"]
+    if len(set(parcels)) != len(parcels):
+        doubled.append("two requests were answered with one parcel")
+    return lost, doubled
+
+
+def _mails(network: Network, stories: list[Story]) -> tuple[dict[str, int], int]:
+    """How many different mails each recipient got, and how many came again under the same Message-ID."""
+    names = {
+        parcel.email: [str(mail.mail()["Message-ID"]) for mail in network.sink.inbox(parcel.email)]
+        for story in stories
+        for parcel in story.parcels
+        if ("in", parcel.id) in story.promised
+    }
+    again = sum(len(found) - len(set(found)) for found in names.values())
+    return {email: len(set(found)) for email, found in names.items()}, again

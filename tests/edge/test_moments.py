@@ -1,0 +1,76 @@
+"""The moments at which a proof may kill a source: nothing without both keys, and then exactly where it was aimed."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import restante.edge
+from restante.edge import moments
+from restante.edge.moments import NOTES_FILE, VARIABLE, AimWrong, Moment, arm, disarm, noted, parse_aim, reached
+
+EDGE = Path(restante.edge.__path__[0])
+
+
+@pytest.fixture(autouse=True)
+def unarmed() -> Iterator[None]:
+    """Leave this process as it was."""
+    yield
+    disarm()
+
+
+@pytest.mark.parametrize("keys", ["neither", "the variable alone", "the file alone"])
+def test_one_key_is_not_enough(tmp_path: Path, keys: str) -> None:
+    """Given one key of the two at most, when a moment is reached, then nothing is done and nothing noted."""
+    if keys == "the file alone":
+        (tmp_path / NOTES_FILE).touch()
+    arm({VARIABLE: "before-boot:1"} if keys == "the variable alone" else {}, tmp_path)
+    reached(Moment.BEFORE_BOOT)
+    assert keys != "the file alone" or noted(tmp_path) == []
+
+
+def test_moments_are_noted_in_their_order(tmp_path: Path) -> None:
+    """Given both keys and no aim, when moments are reached, then they stand in the notes and the program lives."""
+    (tmp_path / NOTES_FILE).touch()
+    arm({VARIABLE: "nowhere"}, tmp_path)
+    for moment in (Moment.BEFORE_BOOT, Moment.AFTER_BOOT, Moment.BEFORE_BOOT):
+        reached(moment)
+    assert noted(tmp_path) == [[Moment.BEFORE_BOOT, Moment.AFTER_BOOT, Moment.BEFORE_BOOT]]
+
+
+def test_the_program_dies_where_it_was_aimed(tmp_path: Path) -> None:
+    """Given an aim at the second time of a moment, when it is reached again, then nothing runs after it."""
+    (tmp_path / NOTES_FILE).touch()
+    script = (
+        "import os, sys, pathlib; from restante.edge.moments import *; arm(os.environ, pathlib.Path(sys.argv[1]));"
+        "[(reached(Moment.AFTER_BOOT), print(n, flush=True)) for n in range(3)]"
+    )
+    environ = {VARIABLE: "after-boot:2"}
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stdout) == (-signal.SIGKILL, "0\n")
+    assert noted(tmp_path) == [[Moment.AFTER_BOOT] * 2]
+
+
+@given(st.text(max_size=40) | st.sampled_from(list(Moment)).map(str) | st.just("before-boot:0"))
+def test_any_other_aim_is_a_fault(text: str) -> None:
+    """Given text that is no aim, when read, then a fault that says what to do."""
+    if text == moments.NOWHERE:
+        return
+    with pytest.raises(AimWrong, match="unset RESTANTE_KILL_AT"):
+        parse_aim(text)
+
+
+def test_every_moment_stands_at_one_place() -> None:
+    """Given the sources of the edge, when their moments are counted, then each is named once beside its definition."""
+    sources = [path.read_text() for path in EDGE.rglob("*.py") if path.name != "moments.py"]
+    found = Counter(name for source in sources for name in re.findall(r"\bMoment\.([A-Z_]+)", source))
+    assert found == dict.fromkeys(Moment.__members__, 1)
