@@ -173,6 +173,25 @@ class Page(NamedTuple):
     write: Callable[[ModuleType], str]
 
 
+def metrics(module: ModuleType) -> str:
+    """The page of metrics: each with the question it answers and how many series it has at most."""
+    said = (
+        "What a hub and a worker show to Prometheus on the address that `RESTANTE_METRICS_BIND` names. A histogram "
+        "stands with `_bucket`, `_sum` and `_count` after its name. The last column bounds the series of one program. "
+        "Seconds and instants go by the clock of the hub, those of `_timestamp_seconds` by real time since 1970."
+    )
+    rows = "".join(
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} "
+        f"| {_said(one.name, one.question)} | {_said(one.name, one.bound)} |\n"
+        for one in module.METRICS
+    )
+    process = "".join(f"| `{name}` | {_said(name, question)} |\n" for name, question in module.PROCESS.items())
+    return _opening("Metrics", said) + (
+        f"\n| metric | kind | labels | question | series |\n|---|---|---|---|---|\n{rows}"
+        f"\n## The process\n\n| metric | question |\n|---|---|\n{process}"
+    )
+
+
 PAGES: dict[str, Page] = {
     "refusals.md": Page("restante.core.refusals", refusals),
     "events.md": Page(
@@ -229,6 +248,7 @@ PAGES: dict[str, Page] = {
         ),
     ),
     "settings.md": Page("restante.hub.settings", settings),
+    "metrics.md": Page("restante.hub.metrics.catalogue", metrics),
 }
 
 

@@ -114,22 +114,24 @@ def _run_served(program: Any) -> None:
 
 async def _hub(*, json: bool, with_worker: bool) -> None:
     from restante.hub.engine import settle_memory
-    from restante.hub.programs import running_hub, running_worker
+    from restante.hub.programs import running_hub, running_worker, showing_metrics
 
     async with _spine() as spine, AsyncExitStack() as stack:
         running = await stack.enter_async_context(running_hub(spine))
         mail = await stack.enter_async_context(running_worker(spine)) if with_worker else ""
+        metrics = await stack.enter_async_context(showing_metrics(spine))
         settle_memory()
         told = {"api": running.api_url, "banks": running.hub_url, "key_file": str(running.key_file)}
-        _ready(told | ({"mail": mail} if mail else {}), json=json)
+        more = {"mail": mail, "metrics": metrics}
+        _ready(told | {name: where for name, where in more.items() if where}, json=json)
         await _told_to_stop()
 
 
 async def _worker(*, json: bool) -> None:
-    from restante.hub.programs import running_worker
+    from restante.hub.programs import running_worker, showing_metrics
 
-    async with _spine() as spine, running_worker(spine) as mail:
-        _ready({"mail": mail}, json=json)
+    async with _spine() as spine, running_worker(spine) as mail, showing_metrics(spine) as metrics:
+        _ready({"mail": mail} | ({"metrics": metrics} if metrics else {}), json=json)
         await _told_to_stop()
 
 

@@ -53,10 +53,15 @@ class Desk(msgspec.Struct, frozen=True):
 
 
 class Line:
-    """One session from its first frame to its end."""
+    """One session from its first frame to its end.
+
+    ``behind_since_s``: since when, on the steady clock, the source's journal does not say that its newest manifest is
+    in force there, as far as was looked.
+    """
 
     def __init__(self, desk: Desk, outlet: Outlet, greeting: session.Greeting) -> None:
         self.state: session.State = greeting
+        self.behind_since_s: float | None = None
         self._desk = desk
         self._outlet = outlet
         self._turn = asyncio.Lock()
@@ -150,4 +155,6 @@ class Line:
         if view is None:
             return session.Shelved(())
         manifests = await self._desk.shelf.renew(view, held, now.at)
+        is_behind = any(view.head.in_force < (one.hub_epoch, one.generation) for one in manifests[:1])
+        self.behind_since_s = (self.behind_since_s or now.steady_s) if is_behind else None
         return session.Shelved(manifests, view.room.lost_at is not None)

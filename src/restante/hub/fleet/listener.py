@@ -36,6 +36,7 @@ from restante.hub.fleet.service import Chance
 from restante.hub.fleet.session import Now
 from restante.hub.fleet.shelf import PostgresShelf
 from restante.hub.fleet.tls import peer_of
+from restante.hub.measures import Lines
 from restante.hub.settings import Settings
 from restante.store.ledger import Ledger, Signal
 from restante.wire import enrol
@@ -140,6 +141,13 @@ class Listener:
     def sources(self) -> frozenset[SourceId]:
         """The sources that have an open session here."""
         return frozenset(line.state.source for line in self._lines.values() if isinstance(line.state, session.Open))
+
+    def lines(self) -> Lines:
+        """How the sessions here stand."""
+        steady_s = self._site.clock.steady()
+        is_open = [line for line in self._lines.values() if isinstance(line.state, session.Open)]
+        since_s = [line.behind_since_s for line in is_open if line.behind_since_s is not None]
+        return Lines(len(is_open), [steady_s - one for one in since_s])
 
     async def refresh(self, point: PointId) -> None:
         """Bring the manifest of a point up to date on the line to it, if that is here."""
