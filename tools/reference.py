@@ -192,6 +192,21 @@ def metrics(module: ModuleType) -> str:
     )
 
 
+def log(module: ModuleType) -> str:
+    """The page of what programs write to their logs."""
+    said = (
+        "Every program writes one event a line to standard error: as a line of JSON, or as one for people if that is "
+        "a terminal. Each has `at` (UTC), `level`, `event`, `program` and the fields named here; an exception adds "
+        "`trace`, the kinds of what was raised and the places in the code. Fields hold ids and names of kinds: nothing "
+        "of a person, no address, no query string. An `errand` is a task or timer of the outbox."
+    )
+    rows = "".join(
+        f"| `{name}` | {note.level} | {', '.join(f'`{one}`' for one in note.fields)} | {_said(name, note.meaning)} |\n"
+        for name, note in module.EVENTS.items()
+    )
+    return _opening("The log", said) + f"\n| event | level | fields | means |\n|---|---|---|---|\n{rows}"
+
+
 PAGES: dict[str, Page] = {
     "refusals.md": Page("restante.core.refusals", refusals),
     "events.md": Page(
@@ -248,6 +263,7 @@ PAGES: dict[str, Page] = {
         ),
     ),
     "settings.md": Page("restante.hub.settings", settings),
+    "log.md": Page("restante.cli.log_events", log),
     "metrics.md": Page("restante.hub.metrics.catalogue", metrics),
 }
 

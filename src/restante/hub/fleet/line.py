@@ -112,7 +112,10 @@ class Line:
     def _log(self, message: FromHub) -> None:
         """Entries that are not taken are somebody's business: a damaged disk, a cloned one, or an attempt."""
         if isinstance(message, Nack | Forked) and isinstance(self.state, session.Open):
-            LISTENER_LOG.warning("source %s: %s", self.state.source, message)
+            where = message.from_seq if isinstance(message, Nack) else message.seq
+            told = {"source": self.state.source, "epoch": message.epoch, "seq": where}
+            answer = {"answer": "nack", "code": message.code} if isinstance(message, Nack) else {"answer": "forked"}
+            LISTENER_LOG.warning("entries-not-taken", extra=told | answer)
 
     async def _send(self, message: FromHub) -> None:
         await self._outlet.send(encode(message))
@@ -147,7 +150,8 @@ class Line:
 
     async def _set_aside(self, rows: Sequence[JournalRow], now: Now) -> session.WasSetAside:
         first = rows[0]
-        LISTENER_LOG.warning("source %s: %d entries of epoch %d are set aside", first.source, len(rows), first.epoch)
+        told = {"source": first.source, "epoch": first.epoch, "count": len(rows)}
+        LISTENER_LOG.warning("entries-set-aside", extra=told)
         return session.WasSetAside(*await self._desk.aside.keep(rows, now.at))
 
     async def _shelve(self, point: PointId, held: Held, now: Now) -> session.Shelved:

@@ -27,7 +27,7 @@ from restante.hub.engine import Engine
 from restante.hub.fleet import session
 from restante.hub.fleet.aside import PostgresAside
 from restante.hub.fleet.authority import Authority, Peer
-from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
+from restante.hub.fleet.enrol import LISTENER_LOG, SOCKET_LOG, Office, serve_enrolment
 from restante.hub.fleet.gathering import gathered
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
@@ -175,7 +175,7 @@ class Listener:
         except ConnectionClosed:
             pass
         except Fault as fault:
-            LISTENER_LOG.warning("a line ended: %s", fault)
+            LISTENER_LOG.warning("line-ended", extra={"fault": type(fault).__name__})
             await connection.close(1013, "store-down")
 
     async def _serve_session(self, connection: ServerConnection) -> None:
@@ -333,7 +333,7 @@ async def listening(site: Site) -> AsyncIterator[Listener]:
         ping_interval=None,
         close_timeout=CLOSE_SECONDS,
         compression=None,
-        logger=LISTENER_LOG,
+        logger=SOCKET_LOG,
     ) as server:
         listener._server = server
         loops = [
@@ -355,9 +355,9 @@ async def _for_ever(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await loop()
         except Fault as fault:
-            LISTENER_LOG.warning("%s", fault)
+            LISTENER_LOG.warning("listener-waits", extra={"fault": type(fault).__name__})
         except Exception:  # noqa: BLE001 — a listener that goes on half deaf, and says so, serves people better than none
-            LISTENER_LOG.exception("a loop of the listener met a bug")
+            LISTENER_LOG.exception("listener-bug")
         await asyncio.sleep(RELISTEN_SECONDS)
 
 
@@ -371,7 +371,7 @@ async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
 
     for outcome in await asyncio.gather(*map(one, calls), return_exceptions=True):
         if isinstance(outcome, Exception):
-            LISTENER_LOG.error("a line could not be told", exc_info=outcome)
+            LISTENER_LOG.error("line-not-told", exc_info=outcome)
 
 
 def _concerned(signal: Signal) -> Callable[[session.Open], bool]:
