@@ -27,7 +27,7 @@ from restante.hub.fleet.keys import FleetKeys, open_keys
 from restante.hub.fleet.listener import Clock, Site, listening
 from restante.hub.fleet.records import Records, open_records
 from restante.hub.fleet.service import Fleet
-from restante.hub.fleet.tls import listener_context
+from restante.hub.fleet.tls import keep_shown, listener_context
 from restante.hub.measures import Measures
 from restante.hub.metrics.catalogue import Seen
 from restante.hub.metrics.figures import Gathering
@@ -108,9 +108,12 @@ async def running_hub(spine: Spine) -> AsyncIterator[Running]:
     settings = spine.settings
     async with AsyncExitStack() as stack:
         records = await stack.enter_async_context(open_records(spine.dsn, settings.network))
-        site = _site(spine, records)
+        site, open_file = _site(spine, records)
         listener = await _on_port(stack, listening(site), setting="RESTANTE_BANK_PORT", port=settings.bank_port)
         spine.measures.lines = listener.lines
+        assert site.tls is not None, "banks are spoken to over TLS"
+        keeping = asyncio.create_task(keep_shown(site.tls, open_file))
+        stack.callback(keeping.cancel)
         hub_url = f"wss://{_reached(settings.bank_host)}:{listener.port}"
         parts = Parts(
             dsn=spine.dsn,
@@ -193,13 +196,19 @@ async def showing_metrics(spine: Spine) -> AsyncIterator[str]:
                 await gather
 
 
-def _site(spine: Spine, records: Records) -> Site:
-    """The listener's parts. Certificates go by real time, whatever the day's pace."""
+def _site(spine: Spine, records: Records) -> tuple[Site, Callable[[], Path]]:
+    """The listener's parts, and what opens the file of its certificate, renewed when due.
+
+    Certificates go by real time, whatever the day's pace.
+    """
     settings, folder = spine.settings, spine.folder / FLEET_FOLDER
     authority = open_authority(folder, settings.network, now=real_now(), serial=x509.random_serial_number())
     names = sorted({_reached(settings.bank_host), "localhost", "127.0.0.1"})
-    file = open_listener_file(folder, authority, names, now=real_now(), serial=x509.random_serial_number())
-    return Site(
+
+    def open_file() -> Path:
+        return open_listener_file(folder, authority, names, now=real_now(), serial=x509.random_serial_number())
+
+    site = Site(
         ledger=spine.ledger,
         engine=spine.engine,
         records=records,
@@ -209,8 +218,9 @@ def _site(spine: Spine, records: Records) -> Site:
         chance=secrets.token_bytes,
         authority=authority,
         authorities=(authority.certificate,),
-        tls=listener_context(file, (authority.certificate,)),
+        tls=listener_context(open_file(), (authority.certificate,)),
     )
+    return site, open_file
 
 
 def _fleet(spine: Spine, site: Site, hub_url: str) -> Fleet:
