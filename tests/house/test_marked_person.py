@@ -158,6 +158,8 @@ async def test_a_marked_person_is_found_nowhere(
             seen = Seen(parts.engine, parts.measures, gathering.figures, pools())
             metrics = generate_latest(registry_of(lambda: seen))
     assert b'restante_notices_total{channel="email",outcome="bounced"}' in metrics
+    assert b'restante_tasks_total{kind="send-notice",outcome="done"}' in metrics
+    assert b"restante_round_timestamp_seconds" in metrics
     assert b'restante_cases_open{age="0s",kind="notice-bounced"} 1.0' in metrics
     assert findings(iter([("metrics", metrics)])) == []
     assert re.findall(rb"[0-9a-f]{8}-[0-9a-f]{4}-", metrics) == [], "no id of a parcel, a point or a source"

@@ -67,6 +67,9 @@ async def test_a_bank_enrols_speaks_and_is_told_of_changes_at_once(database: str
             change = await bank.hear(wire.ManifestSent)
             third = applied(second, [change], pin(hub))
             assert f"{parcel_id(1)}/{BANK}/1/1/collect" in third.manifest.grants
+            [unacknowledged_seconds] = hub.listener.lines().unacknowledged
+            assert unacknowledged_seconds >= 0
+            assert hub.listener.lines().open == 1
         renewed = await renew(identity)
         assert isinstance(renewed, Identity)
         async with dialled(hub, renewed) as bank:
