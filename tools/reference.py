@@ -173,6 +173,40 @@ class Page(NamedTuple):
     write: Callable[[ModuleType], str]
 
 
+def metrics(module: ModuleType) -> str:
+    """The page of metrics: each with the question it answers and how many series it has at most."""
+    said = (
+        "What a hub and a worker show to Prometheus on the address that `RESTANTE_METRICS_BIND` names. A histogram "
+        "stands with `_bucket`, `_sum` and `_count` after its name. The last column bounds the series of one program. "
+        "Seconds and instants go by the clock of the hub, those of `_timestamp_seconds` by real time since 1970."
+    )
+    rows = "".join(
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} "
+        f"| {_said(one.name, one.question)} | {_said(one.name, one.bound)} |\n"
+        for one in module.METRICS
+    )
+    process = "".join(f"| `{name}` | {_said(name, question)} |\n" for name, question in module.PROCESS.items())
+    return _opening("Metrics", said) + (
+        f"\n| metric | kind | labels | question | series |\n|---|---|---|---|---|\n{rows}"
+        f"\n## The process\n\n| metric | question |\n|---|---|\n{process}"
+    )
+
+
+def log(module: ModuleType) -> str:
+    """The page of what programs write to their logs."""
+    said = (
+        "Every program writes one event a line to standard error: as a line of JSON, or as one for people if that is "
+        "a terminal. Each has `at` (UTC), `level`, `event`, `program` and the fields named here; an exception adds "
+        "`trace`, the kinds of what was raised and the places in the code. Fields hold ids and names of kinds: nothing "
+        "of a person, no address, no query string. An `errand` is a task or timer of the outbox."
+    )
+    rows = "".join(
+        f"| `{name}` | {note.level} | {', '.join(f'`{one}`' for one in note.fields)} | {_said(name, note.meaning)} |\n"
+        for name, note in module.EVENTS.items()
+    )
+    return _opening("The log", said) + f"\n| event | level | fields | means |\n|---|---|---|---|\n{rows}"
+
+
 PAGES: dict[str, Page] = {
     "refusals.md": Page("restante.core.refusals", refusals),
     "events.md": Page(
@@ -230,6 +264,8 @@ PAGES: dict[str, Page] = {
     ),
     "lists.md": Page("restante.carriers.lists.rules", lists.page),
     "settings.md": Page("restante.hub.settings", settings),
+    "log.md": Page("restante.cli.log_events", log),
+    "metrics.md": Page("restante.hub.metrics.catalogue", metrics),
 }
 
 

@@ -69,7 +69,7 @@ def served(database: str, folder: Path) -> Iterator[Served]:
 
     async def run() -> None:
         try:
-            async with an_api(database, folder, http_port=0) as api, serving(api.app, api.parts.settings) as port:
+            async with an_api(database, folder, http_port=0) as api, serving(api.app, "127.0.0.1", 0) as port:
                 box.append(Served(f"http://127.0.0.1:{port}", api, await _stock(api)))
                 up.set()
                 await stop.wait()

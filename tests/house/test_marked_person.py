@@ -2,6 +2,8 @@
 
 import base64
 import logging
+import re
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
+from prometheus_client import generate_latest
 from psycopg import sql
 
 from restante.core import commands as cmd
@@ -18,10 +21,15 @@ from restante.core.ids import CommandId, ParcelId, PointId, StayKey
 from restante.core.parcel import Collected, stage_of
 from restante.core.stay import By, Evidence
 from restante.hub.engine import Accepted
+from restante.hub.metrics.catalogue import Seen
+from restante.hub.metrics.figures import Gathering
+from restante.hub.metrics.page import registry_of
 from restante.hub.notices.mail import read_code
 from restante.hub.notices.sink import Sink, open_sink
 from restante.hub.worker.opening import Site, open_worker
 from restante.hub.worker.program import Worker
+from restante.store.connect import pools
+from restante.store.tables import open_tables
 from tests.hub.api import DIMENSIONS, Api, an_api
 
 NAME, MAIL, PHONE = "Zqxmarked Zqxmarked", "zqxmarked@people.example", "+358 7313370924"
@@ -140,10 +148,22 @@ async def test_a_marked_person_is_found_nowhere(
         site = Site(
             parts.dsn, parts.settings, parts.ledger, parts.engine, parts.vault, lambda *_: bytes(32),
             refresh=api.ledger.tell, points=api.ledger.points, now=api.time.now, smtp_port=sink.port,
+            work=parts.measures.work,
         )  # fmt: skip
-        async with open_worker(site) as worker:
+        async with open_worker(site) as worker, open_tables(database, name="metrics", size=1) as tables:
             await a_day(api, worker, sink)
             await worker.reconcile()
+            gathering = Gathering(api.ledger, tables, now=api.time.now, real=time.time)
+            await gathering.gather()
+            seen = Seen(parts.engine, parts.measures, gathering.figures, pools())
+            metrics = generate_latest(registry_of(lambda: seen))
+    assert b'restante_notices_total{channel="email",outcome="bounced"}' in metrics
+    assert b'restante_tasks_total{kind="send-notice",outcome="done"}' in metrics
+    assert b"restante_round_timestamp_seconds" in metrics
+    assert b'restante_cases_open{age="0s",kind="notice-bounced"} 1.0' in metrics
+    assert findings(iter([("metrics", metrics)])) == []
+    assert re.findall(rb"[0-9a-f]{8}-[0-9a-f]{4}-", metrics) == [], "no id of a parcel, a point or a source"
+    assert not any(org in metrics for org in (b"swift", b"slow"))
     assert findings(rows(database)) == []
     assert findings(files(tmp_path, but=tmp_path / "mail")) == []
     said = capfd.readouterr()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.postgres
 
 LEDGER = (
     "lane", "parcel", "room", "point", "source", "event", "promise", "stay", "timer", "task", "receipt", "journal",
-    "credential",
+    "credential", "open_case",
 )  # fmt: skip
 OWNED = ("parcel", "event", "promise", "stay", "timer", "task")
 

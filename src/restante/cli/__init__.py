@@ -25,6 +25,7 @@ app.command("restante.cli.programs:worker", name="worker", help="Run a worker: t
 app.command("restante.cli.programs:bank", name="bank", help="Run the program in a locker bank.")
 app.command("restante.cli.programs:counter", name="counter", help="Run the program on a counter.")
 app.command("restante.cli.programs:banks", name="banks", show=False)
+app.command("restante.cli.doctor:doctor", name="doctor", help="Look at an installation and say what to do.")
 app.command("restante.cli.database:app", name="db", help="Start, stop, migrate and check the database.")
 app.command("restante.cli.bringing:app", name="import", help="Bring points, parcels or a day of a city in.")
 app.command("restante.cli.network:points", name="points", help="Find pick-up points and the room they have.")

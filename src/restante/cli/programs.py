@@ -1,7 +1,6 @@
 """`restante hub`, `worker`, `bank` and `counter`: the programs that run until they are told to stop."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from cyclopts import App, Parameter
 
 from restante.cli.ending import Stop
 from restante.cli.lifeline import hold_lifeline
+from restante.cli.logs import lead_structlog, log_program
 
 if TYPE_CHECKING:
     from restante.edge.bank import SourceConfig
@@ -40,12 +40,12 @@ def hub(*, json: Json = False, with_worker: bool = False) -> None:
     with_worker
         Work off timers, codes and notices in this process too; for small networks.
     """
-    _run_served(_hub(json=json, with_worker=with_worker))
+    _run_served("hub", _hub(json=json, with_worker=with_worker))
 
 
 def worker(*, json: Json = False) -> None:
     """Run a worker: timers, codes, notices, reconcilers. Any number may run beside each other."""
-    _run_served(_worker(json=json))
+    _run_served("worker", _worker(json=json))
 
 
 @bank.default
@@ -57,7 +57,7 @@ def run_bank(
     json: Json = False,
 ) -> None:
     """Run the program in a locker bank; it enrols by its invitation first and needs none afterwards."""
-    _run(_source(kind="bank", board=board, state=state, invitation=_invitation(invitation), json=json))
+    _run("bank", _source(kind="bank", board=board, state=state, invitation=_invitation(invitation), json=json))
 
 
 @bank.command(name="upload-book")
@@ -88,57 +88,52 @@ def counter(
     json: Json = False,
 ) -> None:
     """Run the program on a staffed counter: the same as a bank's, with shelf places in place of doors."""
-    _run(_source(kind="counter", board="none", state=state, invitation=_invitation(invitation), json=json))
+    _run("counter", _source(kind="counter", board="none", state=state, invitation=_invitation(invitation), json=json))
 
 
 def banks() -> None:
     """Run the many emulated banks that a list on standard input describes, in one process; for replays."""
     from restante.sim.radom_banks import run_banks
 
-    _run(run_banks(sys.stdin.buffer.read()))
+    _run("banks", run_banks(sys.stdin.buffer.read()))
 
 
-def _run(program: Any, *, loops: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+def _run(name: str, program: Any, *, loops: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
     hold_lifeline()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    log_program(name)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=loops) as runner:
         runner.run(program)
 
 
-def _run_served(program: Any) -> None:
+def _run_served(name: str, program: Any) -> None:
     """Run what many wait for on the quicker event loop, which a bank does without."""
     import uvloop
 
-    _run(program, loops=uvloop.new_event_loop)
+    lead_structlog()
+    _run(name, program, loops=uvloop.new_event_loop)
 
 
 async def _hub(*, json: bool, with_worker: bool) -> None:
     from restante.hub.engine import settle_memory
-    from restante.hub.programs import running_hub, running_worker
+    from restante.hub.programs import running_hub, running_worker, showing_metrics
 
     async with _spine() as spine, AsyncExitStack() as stack:
         running = await stack.enter_async_context(running_hub(spine))
         mail = await stack.enter_async_context(running_worker(spine)) if with_worker else ""
+        metrics = await stack.enter_async_context(showing_metrics(spine))
         settle_memory()
         told = {"api": running.api_url, "banks": running.hub_url, "key_file": str(running.key_file)}
-        _ready(told | ({"mail": mail} if mail else {}), json=json)
+        more = {"mail": mail, "metrics": metrics}
+        _ready(told | {name: where for name, where in more.items() if where}, json=json)
         await _told_to_stop()
 
 
 async def _worker(*, json: bool) -> None:
-    from restante.hub.programs import running_worker
+    from restante.hub.programs import running_worker, showing_metrics
 
-    async with _spine() as spine, running_worker(spine) as mail:
-        _ready({"mail": mail}, json=json)
+    async with _spine() as spine, running_worker(spine) as mail, showing_metrics(spine) as metrics:
+        _ready({"mail": mail} | ({"metrics": metrics} if metrics else {}), json=json)
         await _told_to_stop()
-
-
-def _log_to_stderr() -> None:
-    """What the hub's parts log goes where its other words go; standard output is for whoever started it."""
-    import structlog
-
-    # Asked for at each use: standard error may be another one by then.
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 @asynccontextmanager
@@ -150,7 +145,6 @@ async def _spine() -> AsyncIterator["Spine"]:
     from restante.sim.demo.pace import read_clock
     from restante.store.migrate import migrate_at
 
-    _log_to_stderr()
     settings, clock = read_settings(os.environ), read_clock(os.environ)
     with database(os.environ) as dsn:
         migrate_at(dsn)

@@ -144,7 +144,7 @@ async def _work(running: Running, server: LoopbackServer, *, config: SourceConfi
     stopping = asyncio.create_task(stop.wait())
     try:
         async with serving(server, config.state_directory):
-            _LOG.info("ready: %s", running.agent.state.source)
+            _LOG.info("ready", extra={"source": running.agent.state.source})
             # A counter has no doors to look at, so that loop ends at once; any other end is the program's.
             watched = [stopping, tasks[0], tasks[2], *([] if config.board == "none" else [tasks[1]])]
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
@@ -176,7 +176,7 @@ async def _identity(config: SourceConfig) -> Identity:
         try:
             answer = await enrol(invitation, directory, is_clock_trusted=False)
         except HubUnreachable as lost:
-            _LOG.warning("%s", lost)
+            _LOG.warning("enrolment-waits", extra={"fault": type(lost).__name__})
             await asyncio.sleep(random.uniform(1, RETRY_SECONDS))  # noqa: S311 - spreads attempts in time
             continue
         if isinstance(answer, Refusal):
@@ -193,9 +193,10 @@ async def _renew_for_ever(running: Running, config: SourceConfig) -> None:
             try:
                 answer = await renew(identity)
             except Fault as fault:
-                _LOG.warning("the certificate was not renewed: %s", fault)
+                _LOG.warning("certificate-not-renewed", extra={"fault": type(fault).__name__})
             else:
-                _LOG.info("renewal: %s", answer.code if isinstance(answer, Refusal) else "done")
+                said = answer.code if isinstance(answer, Refusal) else "done"
+                _LOG.info("certificate-asked", extra={"answer": said})
         await asyncio.sleep(RENEWAL_SECONDS)
 
 

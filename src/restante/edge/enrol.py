@@ -40,7 +40,7 @@ from restante.wire.enrol import (
 
 PATIENCE_SECONDS: Final = 20.0
 
-_LOG: Final = logging.getLogger("restante.edge.enrol")
+_LOG: Final = logging.getLogger("websockets.enrol")
 _LOG.setLevel(logging.INFO)  # at DEBUG the websocket library writes frames, and the code is in one of them
 
 

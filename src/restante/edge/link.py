@@ -21,7 +21,7 @@ LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 LINE_FAILS: Final = (OSError, TimeoutError, EOFError, WebSocketException)
 """What opening and using a line raises when it is lost; `ssl.SSLError` is an `OSError`."""
 
-_LOG: Final = logging.getLogger("restante.edge.link")
+_LOG: Final = logging.getLogger("websockets.link")
 _LOG.setLevel(logging.INFO)  # at DEBUG the websocket library writes frames, and the key of codes is in one of them
 
 

@@ -151,7 +151,7 @@ class Running:
             self._held.append(given)
 
     def _out_of_service(self, fault: BookFault) -> None:
-        _LOG.error("out of service: %s", fault)
+        _LOG.error("out-of-service", extra={"fault": type(fault).__name__, "words": str(fault)})
         self.fault = fault
         self._screen_changed()
         self._outgoing.put_nowait(None)
@@ -238,7 +238,7 @@ class Running:
             case sync.Dial():
                 self._spawn(self._carry_line())
             case sync.CloseLine(why):
-                _LOG.info("the line is closed: %s", why)
+                _LOG.info("line-closed", extra={"why": why})
                 self._outgoing.put_nowait(None)
             case sync.Send(message):
                 self._outgoing.put_nowait(wire.encode(message))
@@ -282,9 +282,9 @@ class Running:
                 finally:
                     sending.cancel()
         except link.LINE_FAILS as lost:
-            _LOG.info("no line to the hub: %r", lost)
+            _LOG.info("no-line", extra={"fault": type(lost).__name__})
         except Fault as fault:
-            _LOG.warning("no line to the hub: %s", fault)
+            _LOG.warning("line-refused", extra={"fault": type(fault).__name__, "words": str(fault)})
         finally:
             self._step(sync.LineLost(random.random()))  # noqa: S311 - spreads attempts in time, guards nothing
 
@@ -302,7 +302,7 @@ class Running:
     def _hear(self, frame: str | bytes) -> None:
         message = wire.read_from_hub(frame)
         if isinstance(message, Refusal):
-            _LOG.warning("the hub said what is no message: %s", message.detail)
+            _LOG.warning("message-unreadable", extra={"code": message.code})
             self._outgoing.put_nowait(None)
         elif self.fault is None:
             self._step(sync.Heard(message))
@@ -355,4 +355,4 @@ class Running:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _LOG.critical("a bug", exc_info=task.exception())
+            _LOG.critical("bug", exc_info=task.exception())

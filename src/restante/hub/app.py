@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -50,21 +50,26 @@ from restante.hub.journeys import routes as journeys_routes
 from restante.hub.journeys.feed import Feed
 from restante.hub.journeys.service import Journeys
 from restante.hub.light import LightAnswer, LightRequest, OneWriteProtocol, StrictBody
+from restante.hub.measures import Measures
 from restante.hub.network import routes as network_routes
 from restante.hub.network.service import Network
 from restante.hub.notices.address import check_address
 from restante.hub.partners import routes as partners_routes
 from restante.hub.partners.service import Partners
 from restante.hub.problems import ANSWERS, NearPoint, Refused, problems
+from restante.hub.readiness import Readiness
 from restante.hub.settings import Settings, state_folder
 from restante.store.directory import Directory, open_directory
-from restante.store.ledger import Ledger
+from restante.store.ledger import Ledger, StoreDown
 from restante.store.tables import Tables, open_tables
 from restante.store.vault import Vault
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
 REFERENCE_KEY_FILE: Final = "reference.key"
 STOP_S: Final = 5
+
+Served = Callable[[Any, Any, Any], Awaitable[None]]
+"""An application as the server calls it: with what a connection is, what receives and what sends."""
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -77,6 +82,7 @@ class Parts(msgspec.Struct, frozen=True):
     vault: Vault
     fleet: Fleet
     now: Callable[[], Instant]
+    measures: Measures = msgspec.field(default_factory=Measures)
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -105,12 +111,42 @@ async def health(request: Call) -> Health:
     return Health("ok", __version__, part(request, Settings).network)
 
 
+@get(
+    "/alive",
+    opt={OPEN: True},
+    status_code=204,
+    security=[{}],
+    responses=problems(),
+    tags=["health"],
+    summary="Whether the program runs",
+)
+async def alive(request: Call) -> None:
+    """Open to everybody, for whoever restarts programs that hang: answered without looking at anything."""
+
+
+@get(
+    "/ready",
+    opt={OPEN: True},
+    status_code=204,
+    security=[{}],
+    responses=problems(),
+    tags=["health"],
+    summary="Whether the program can be given work",
+)
+async def ready(request: Call) -> None:
+    """Open to everybody, for load balancers: 503 while the database does not answer or lacks a migration."""
+    if not await part(request, Readiness).check():
+        raise StoreDown
+
+
 def build(parts: Parts, *, reads: Tables, writes: Tables, directory: Directory) -> Litestar:
     """The API over open pools of connections."""
     callers = Callers(writes, parts.now)
     given = _services(parts, reads, writes, directory=directory, callers=callers)
     handlers: list[ControllerRouterHandler] = [
         health,
+        alive,
+        ready,
         network_routes.router,
         fleet_routes.router,
         intake_routes.router,
@@ -122,6 +158,7 @@ def build(parts: Parts, *, reads: Tables, writes: Tables, directory: Directory) 
     return DirectApp(
         [Router("/v1", route_handlers=handlers)],
         callers=callers,
+        answers=parts.measures.answers,
         state=State({kind.__name__: one for kind, one in given.items()}),
         middleware=[DefineMiddleware(Authenticated, callers=callers)],
         request_class=LightRequest,
@@ -159,7 +196,8 @@ def _services(
         Network: network,
         Desk: Desk(parts.fleet, now),
         Partners: Partners(writes, callers, now),
-        Feed: Feed(parts.ledger),
+        Feed: Feed(parts.ledger, parts.measures.readers),
+        Readiness: Readiness(reads),
         Care: Care(parts.engine, parts.ledger, reads),
         Intake: Intake(parts.engine, parts.ledger, directory, vault=parts.vault, settings=settings, checks=checks),
         Journeys: Journeys(
@@ -222,9 +260,9 @@ async def open_app(parts: Parts) -> AsyncIterator[Litestar]:
 
 
 @asynccontextmanager
-async def serving(app: Litestar, settings: Settings) -> AsyncIterator[int]:
-    """The API on its port until the block is left; gives the port, which matters when the settings say 0."""
-    listener = _bound(settings.http_host, settings.http_port)
+async def serving(app: Served, host: str, port: int) -> AsyncIterator[int]:
+    """An application on its port until the block is left; gives the port, which matters when 0 was asked for."""
+    listener = _bound(host, port)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -256,7 +294,8 @@ async def serving(app: Litestar, settings: Settings) -> AsyncIterator[int]:
 @asynccontextmanager
 async def serve(parts: Parts) -> AsyncIterator[int]:
     """The whole API, from connections to its port; gives the port. Faults: ``StoreDown``, ``OSError``."""
-    async with open_app(parts) as app, serving(app, parts.settings) as port:
+    settings = parts.settings
+    async with open_app(parts) as app, serving(app, settings.http_host, settings.http_port) as port:
         yield port
 
 

@@ -9,7 +9,10 @@ never what it says.
 """
 
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
+from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -21,13 +24,15 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
 from restante.hub.callers import LONGEST_IDEMPOTENCY_KEY, Callers, admit
-from restante.hub.light import LightAnswer, LightRequest, StrictBody, decoded
-from restante.hub.problems import ANSWERS
+from restante.hub.light import Answering, LightAnswer, LightRequest, StrictBody, decoded
+from restante.hub.measures import NO_ROUTE, Answers, Route
+from restante.hub.problems import ANSWERS, REQUEST
 
 Headers = Mapping[bytes, bytes]
 
 _HOST: Final = re.compile(rb"[0-9A-Za-z.:\[\]-]*")
 _TAKEN: Final = frozenset({"request", "idempotency_key", "data"})
+_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 class Plain(msgspec.Struct, frozen=True):
@@ -56,13 +61,27 @@ class Plain(msgspec.Struct, frozen=True):
 
 
 class DirectApp(Litestar):
-    """The framework's application, which plain requests do not pass through; ``plain`` has the routes they are for."""
+    """The framework's application, which plain requests do not pass through; ``plain`` has the routes they are for.
 
-    __slots__ = ("_callers", "plain")
+    Each request gets a name that its answer and the log tell, and is counted in ``answers``.
+    """
 
-    def __init__(self, route_handlers: Sequence[ControllerRouterHandler], *, callers: Callers, **options: Any) -> None:
+    __slots__ = ("_answers", "_callers", "_names", "_series", "_templates", "plain")
+
+    def __init__(
+        self,
+        route_handlers: Sequence[ControllerRouterHandler],
+        *,
+        callers: Callers,
+        answers: Answers,
+        **options: Any,
+    ) -> None:
         super().__init__(route_handlers, **options)
         self._callers = callers
+        self._answers = answers
+        self._series = secrets.token_hex(6)
+        self._names = count(1)
+        self._templates = frozenset(route.path_format for route in self.routes)
         self.plain: dict[Any, Plain] = {
             handler: _plain(handler)
             for route in self.routes
@@ -72,13 +91,31 @@ class DirectApp(Litestar):
         }
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request."""
-        headers: Headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        """Answer a request, and count it."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        name = scope[REQUEST] = f"{self._series}-{next(self._names)}"
+        answering, answers, begun_s = Answering(send, name), self._answers, perf_counter()
+        answers.under_way += 1
+        try:
+            await self._pass(scope, receive, answering)
+        finally:
+            answers.under_way -= 1
+            answers.note(self._route_of(scope), answering.status, perf_counter() - begun_s)
+
+    async def _pass(self, scope: Any, receive: Any, send: Any) -> None:
+        headers: Headers = dict(scope["headers"])
         plain = self._found(scope, headers) if headers else None
         if plain is None:
             await super().__call__(scope, receive, send)
         else:
             await self._answer(plain, scope, receive=receive, send=send, headers=headers)
+
+    def _route_of(self, scope: Any) -> Route:
+        """The route that a request was for, so that nothing a caller sends becomes a name of its own."""
+        method, template = scope["method"], scope.get("path_template", "")
+        return (method, template) if template in self._templates and method in _METHODS else NO_ROUTE
 
     def _found(self, scope: Any, headers: Headers) -> Plain | None:
         """The plain route that a plain request is for; the request is told of it as the framework does."""

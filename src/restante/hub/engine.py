@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from time import perf_counter
 from typing import Final, TypeVar
 
 import msgspec
@@ -31,6 +32,7 @@ from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.core.timers import TimerKind, timers_of
 from restante.core.world import World
+from restante.hub.measures import Batches
 from restante.store.derived import open_promises, open_stays
 from restante.store.ledger import (
     Batch,
@@ -244,7 +246,7 @@ class _Job:
 
 
 class Engine:
-    """Gathers commands by lane and runs them in batches, one batch a lane at a time."""
+    """Gathers commands by lane and runs them in batches, one batch a lane at a time; ``measured`` counts them."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], Instant], *, max_batch: int, queue_limit: int) -> None:
         self._ledger = ledger
@@ -254,6 +256,17 @@ class Engine:
         self._waiting: dict[Lane, deque[_Job]] = {}
         self._writers: dict[Lane, asyncio.Task[None]] = {}
         self._queued = 0
+        self.measured = Batches()
+
+    @property
+    def queued(self) -> Mapping[Lane, int]:
+        """How many commands wait for a batch, by lane."""
+        return {lane: sum(len(job.commands) for job in waiting) for lane, waiting in self._waiting.items()}
+
+    @property
+    def queue_limit(self) -> int:
+        """How many commands may wait."""
+        return self._queue_limit
 
     async def submit(self, command: AnyCommand) -> Outcome:
         """The outcome of one command. Refusals: ``busy`` and the command's own. Faults: the ledger's."""
@@ -270,6 +283,7 @@ class Engine:
     async def try_all(self, commands: Sequence[AnyCommand]) -> list[Outcome | Fault]:
         """As ``submit_all``, with a fault as the answer to the very command it befell."""
         if self._queued + len(commands) > self._queue_limit:
+            self.measured.turn_away(len(commands))
             return [Refusal("busy", "", f"{self._queued} commands are waiting")] * len(commands)
         lanes: dict[Lane, list[int]] = {}
         for index, command in enumerate(commands):
@@ -307,7 +321,7 @@ class Engine:
             while waiting:
                 for _ in range(_TURNS_TO_GATHER):
                     await asyncio.sleep(0)
-                await self._answer(self._gather(waiting))
+                await self._answer(lane, self._gather(waiting))
         finally:
             del self._writers[lane]
             self._drop(waiting)
@@ -321,14 +335,16 @@ class Engine:
             size += len(jobs[-1].commands)
         return jobs
 
-    async def _answer(self, jobs: list[_Job]) -> None:
+    async def _answer(self, lane: Lane, jobs: list[_Job]) -> None:
         commands = [command for job in jobs for command in job.commands]
+        begun_s = perf_counter()
         try:
             outcomes = await self._run(commands)
         except BaseException:
             self._drop(jobs)
             raise
         self._queued -= len(commands)
+        self.measured.note(lane, outcomes, perf_counter() - begun_s)
         start = 0
         for job in jobs:
             end = start + len(job.commands)

@@ -22,6 +22,7 @@ from restante.hub.problems import Refused
 T = TypeVar("T")
 
 JSON: Final = b"application/json"
+REQUEST_HEADER: Final = b"x-request-id"
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -57,6 +58,27 @@ class LightRequest(Request[Any, Any, Any]):
             size, more = size + len(read[-1]), event.get("more_body", False)
             _check_size(size, most)
         return b"".join(read)
+
+
+class Answering:
+    """What a request is answered through: names the request in the answer's head, and keeps the status that went out.
+
+    The name is ours and says nothing: one that a caller sent could be anything, and would stand in the log.
+    """
+
+    __slots__ = ("_head", "_send", "status")
+
+    def __init__(self, send: Send, name: str) -> None:
+        self._send = send
+        self._head = (REQUEST_HEADER, name.encode())
+        self.status = 0
+
+    async def __call__(self, message: Any) -> None:
+        """Send one message of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], self._head]
+        await self._send(message)
 
 
 def _check_size(size: int, most: int) -> None:

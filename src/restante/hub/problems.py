@@ -5,7 +5,7 @@ The status tells who must act: the caller mends the request (400, 413, 415, 422)
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 import structlog
@@ -19,6 +19,10 @@ from restante.core.refusals import CODES, Fault, Refusal
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:restante:refusal:"
 RETRY_AFTER_S: Final = 2
+REQUEST: Final = "restante.request"
+"""Where a connection's scope holds the name of its request."""
+
+REQUEST_PREFIX: Final = "urn:restante:request:"
 
 T = TypeVar("T")
 
@@ -36,7 +40,10 @@ class NearPoint(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What went wrong: the rule (``code``, ``title``), the ``field`` it is about, particulars, and what may help."""
+    """What went wrong: the rule (``code``, ``title``), the ``field`` it is about, particulars, and what may help.
+
+    ``instance`` names the request, as the hub's log does.
+    """
 
     type: str
     title: str
@@ -46,6 +53,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
     nearest: list[NearPoint] | None = None
     retry_after_seconds: int | None = None
+    instance: str = ""
 
 
 class Refused(Exception):
@@ -129,8 +137,12 @@ def fault_problem(*, retryable: bool) -> Problem:
     return Problem("urn:restante:fault:internal", "The hub failed; its operator can read why.", 500, "internal")
 
 
-def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:
-    """The HTTP answer that carries a problem document."""
+def respond(
+    request: Request[Any, Any, Any], problem: Problem, headers: Mapping[str, str] | None = None
+) -> Response[bytes]:
+    """The HTTP answer that carries a problem document, with the name of the request."""
+    if name := request_name(request):
+        problem = msgspec.structs.replace(problem, instance=REQUEST_PREFIX + name)
     more: dict[str, str] = dict(headers or {})
     if problem.retry_after_seconds is not None:
         more["Retry-After"] = str(problem.retry_after_seconds)
@@ -139,9 +151,14 @@ def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
     return Response(_ENCODER.encode(problem), status_code=problem.status, headers=more, media_type=MEDIA_TYPE)
 
 
-def on_refused(_: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:
+def request_name(request: Request[Any, Any, Any]) -> str:
+    """The name that the hub gave a request."""
+    return str(cast(Mapping[str, Any], request.scope).get(REQUEST, ""))
+
+
+def on_refused(request: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:
     """Answer a refusal that a route met."""
-    return respond(problem_of(refused.refusal, nearest=refused.nearest))
+    return respond(request, problem_of(refused.refusal, nearest=refused.nearest))
 
 
 def on_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
@@ -150,13 +167,20 @@ def on_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[byte
     # The text of a database's or a codec's error may quote what was sent, so only our own faults are quoted.
     words = str(fault) if isinstance(fault, Fault) else ""
     template = request.scope.get("path_template", "")
-    _log.error("request failed", fault=type(fault).__name__, words=words, route=template, retryable=retryable)
-    return respond(fault_problem(retryable=retryable))
+    _log.error(
+        "request-failed",
+        request=request_name(request),
+        fault=type(fault).__name__,
+        words=words,
+        route=template,
+        retryable=retryable,
+    )
+    return respond(request, fault_problem(retryable=retryable))
 
 
-def on_body_malformed(_: Request[Any, Any, Any], broken: Exception) -> Response[bytes]:
+def on_body_malformed(request: Request[Any, Any, Any], broken: Exception) -> Response[bytes]:
     """Answer a body that does not decode: what is not JSON, or the first field that does not suit."""
-    return respond(problem_of(body_refusal(broken)))
+    return respond(request, problem_of(body_refusal(broken)))
 
 
 def body_refusal(broken: Exception) -> Refusal:
@@ -176,7 +200,7 @@ def on_http(request: Request[Any, Any, Any], raised: HTTPException) -> Response[
     """Answer what the framework itself refuses: routes, methods, parameters, sizes."""
     if raised.status_code >= 500:
         return on_fault(request, raised)
-    return respond(problem_of(_framework_refusal(raised)), _allow(raised))
+    return respond(request, problem_of(_framework_refusal(raised)), _allow(raised))
 
 
 def _allow(raised: HTTPException) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from cryptography import x509
 
 from restante.core.refusals import Fault
 from restante.core.time import Instant
-from restante.hub.app import Parts, serve
+from restante.hub.app import Parts, serve, serving
 from restante.hub.callers import OPERATOR_FILE
 from restante.hub.engine import Engine
 from restante.hub.fleet.keyfiles import open_authority, open_listener_file
@@ -27,12 +27,19 @@ from restante.hub.fleet.keys import FleetKeys, open_keys
 from restante.hub.fleet.listener import Clock, Site, listening
 from restante.hub.fleet.records import Records, open_records
 from restante.hub.fleet.service import Fleet
-from restante.hub.fleet.tls import listener_context
+from restante.hub.fleet.tls import keep_shown, listener_context
+from restante.hub.measures import Measures
+from restante.hub.metrics.catalogue import Seen
+from restante.hub.metrics.figures import Gathering
+from restante.hub.metrics.page import MetricsPage, bind_of
 from restante.hub.notices.sink import open_sink
+from restante.hub.readiness import Readiness
 from restante.hub.settings import Settings, state_folder
 from restante.hub.worker import opening
+from restante.store.connect import pools
 from restante.store.postgres import PostgresLedger, open_ledger
 from restante.store.sealed_vault import open_vault
+from restante.store.tables import open_tables
 from restante.store.vault import Vault
 
 MAIL_FOLDER: Final = "mail"
@@ -57,6 +64,7 @@ class Spine(msgspec.Struct, frozen=True):
     vault: Vault
     keys: FleetKeys
     now: WallClock
+    measures: Measures = msgspec.field(default_factory=Measures)
 
     @property
     def folder(self) -> Path:
@@ -100,8 +108,12 @@ async def running_hub(spine: Spine) -> AsyncIterator[Running]:
     settings = spine.settings
     async with AsyncExitStack() as stack:
         records = await stack.enter_async_context(open_records(spine.dsn, settings.network))
-        site = _site(spine, records)
+        site, open_file = _site(spine, records)
         listener = await _on_port(stack, listening(site), setting="RESTANTE_BANK_PORT", port=settings.bank_port)
+        spine.measures.lines = listener.lines
+        assert site.tls is not None, "banks are spoken to over TLS"
+        keeping = asyncio.create_task(keep_shown(site.tls, open_file))
+        stack.callback(keeping.cancel)
         hub_url = f"wss://{_reached(settings.bank_host)}:{listener.port}"
         parts = Parts(
             dsn=spine.dsn,
@@ -111,6 +123,7 @@ async def running_hub(spine: Spine) -> AsyncIterator[Running]:
             vault=spine.vault,
             fleet=_fleet(spine, site, hub_url),
             now=spine.now,
+            measures=spine.measures,
         )
         port = await _on_port(stack, serve(parts), setting="RESTANTE_HTTP_PORT", port=settings.http_port)
         yield Running(f"http://{_reached(settings.http_host)}:{port}", hub_url, spine.folder / OPERATOR_FILE)
@@ -140,6 +153,7 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
             points=spine.ledger.points,
             now=spine.now,
             smtp_port=port,
+            work=spine.measures.work,
         )
         worker = await stack.enter_async_context(opening.open_worker(site))
         working = asyncio.create_task(worker.run())
@@ -151,13 +165,50 @@ async def running_worker(spine: Spine) -> AsyncIterator[str]:
                 await working
 
 
-def _site(spine: Spine, records: Records) -> Site:
-    """The listener's parts. Certificates go by real time, whatever the day's pace."""
+@asynccontextmanager
+async def showing_metrics(spine: Spine) -> AsyncIterator[str]:
+    """The program's metrics on loopback until left; gives their address, or nothing where the settings want none.
+
+    Faults: ``StoreDown``, ``PortTaken``, ``BadSettings``.
+    """
+    bind = bind_of(spine.settings.metrics_bind)
+    if bind is None:
+        yield ""
+        return
+    host, port = bind
+    async with AsyncExitStack() as stack:
+        tables = await stack.enter_async_context(
+            open_tables(spine.dsn, name="restante metrics", size=1, read_only=True)
+        )
+        gathering = Gathering(spine.ledger, tables, now=spine.now, real=time.time)
+
+        def look() -> Seen:
+            return Seen(spine.engine, spine.measures, gathering.figures, pools())
+
+        page = MetricsPage(look, Readiness(tables).check)
+        bound = await _on_port(stack, serving(page, host, port), setting="RESTANTE_METRICS_BIND", port=port)
+        gather = asyncio.create_task(gathering.keep_gathering())
+        try:
+            yield f"http://{f'[{host}]' if ':' in host else host}:{bound}/metrics"
+        finally:
+            gather.cancel()
+            with suppress(asyncio.CancelledError):
+                await gather
+
+
+def _site(spine: Spine, records: Records) -> tuple[Site, Callable[[], Path]]:
+    """The listener's parts, and what opens the file of its certificate, renewed when due.
+
+    Certificates go by real time, whatever the day's pace.
+    """
     settings, folder = spine.settings, spine.folder / FLEET_FOLDER
     authority = open_authority(folder, settings.network, now=real_now(), serial=x509.random_serial_number())
     names = sorted({_reached(settings.bank_host), "localhost", "127.0.0.1"})
-    file = open_listener_file(folder, authority, names, now=real_now(), serial=x509.random_serial_number())
-    return Site(
+
+    def open_file() -> Path:
+        return open_listener_file(folder, authority, names, now=real_now(), serial=x509.random_serial_number())
+
+    site = Site(
         ledger=spine.ledger,
         engine=spine.engine,
         records=records,
@@ -167,8 +218,9 @@ def _site(spine: Spine, records: Records) -> Site:
         chance=secrets.token_bytes,
         authority=authority,
         authorities=(authority.certificate,),
-        tls=listener_context(file, (authority.certificate,)),
+        tls=listener_context(open_file(), (authority.certificate,)),
     )
+    return site, open_file
 
 
 def _fleet(spine: Spine, site: Site, hub_url: str) -> Fleet:

@@ -39,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True):
     http_port: Annotated[int, "Port of the HTTP API; 0 takes a free one."] = 8080
     bank_host: Annotated[str, "Address the listener for banks and counters binds to."] = "127.0.0.1"
     bank_port: Annotated[int, "Port of the listener for banks and counters; 0 takes a free one."] = 8443
+    metrics_bind: Annotated[
+        str, "Loopback address and port of a program's metrics; port 0 takes a free one, and nothing serves none."
+    ] = "127.0.0.1:0"
     public_url: Annotated[str, "How people and partners reach the API, for links in notices."] = "http://127.0.0.1:8080"
     smtp_host: Annotated[str, "Mail server that notices are handed to; empty starts the local sink."] = ""
     smtp_port: Annotated[int, "Port of the mail server."] = 25

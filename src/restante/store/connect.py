@@ -6,7 +6,10 @@ limits on time keep one stalled program from holding a lane against all others.
 
 import select
 from collections.abc import Mapping
+from typing import Any
+from weakref import WeakSet
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -93,26 +96,58 @@ async def engine_connection(dsn: str, *, name: str = "restante engine") -> Async
     try:
         db = await AsyncConnection.connect(conninfo(dsn, name=name, settings=ENGINE), autocommit=True)
     except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(_unreachable(dsn)) from error
+        raise DatabaseUnreachable(unreachable(dsn)) from error
     await _prepare_all(db)
     return db
 
 
-def reads_pool(dsn: str, *, name: str = "restante reads", size: int = 4) -> AsyncConnectionPool[AsyncConnection]:
-    """A pool of at most ``size`` read-only connections, still closed: ``async with`` it.
+class PoolFigures(msgspec.Struct, frozen=True):
+    """How a pool stands: connections that are idle, connections that are lent, and who waits for one."""
+
+    name: str
+    idle: int
+    lent: int
+    waiting: int
+
+
+_pools: WeakSet[AsyncConnectionPool[AsyncConnection]] = WeakSet()
+
+
+def pools() -> list[PoolFigures]:
+    """How the pools of this process stand, by name."""
+    return [_figures(pool) for pool in sorted(_pools, key=lambda pool: pool.name) if not pool.closed]
+
+
+def _figures(pool: AsyncConnectionPool[AsyncConnection]) -> PoolFigures:
+    stats = pool.get_stats()
+    idle = stats.get("pool_available", 0)
+    return PoolFigures(pool.name, idle, stats.get("pool_size", 0) - idle, stats.get("requests_waiting", 0))
+
+
+def pool(
+    dsn: str, *, name: str, settings: Mapping[str, str], size: int, **options: Any
+) -> AsyncConnectionPool[AsyncConnection]:
+    """A pool of at most ``size`` connections with session ``settings``, still closed; ``pools`` tells how it stands.
 
     A caller waits 5 s at most for a connection, then gets ``psycopg_pool.PoolTimeout``.
     """
-    return AsyncConnectionPool(
-        conninfo(dsn, name=name, settings=READS),
-        kwargs={"autocommit": True},
+    made: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+        conninfo(dsn, name=name, settings=settings),
         min_size=1,
         max_size=size,
         timeout=CONNECT_S,
-        configure=_prepare_all,
         check=still_there,
+        name=name,
         open=False,
+        **options,
     )
+    _pools.add(made)
+    return made
+
+
+def reads_pool(dsn: str, *, name: str = "restante reads", size: int = 4) -> AsyncConnectionPool[AsyncConnection]:
+    """A pool of at most ``size`` read-only connections, still closed: ``async with`` it."""
+    return pool(dsn, name=name, settings=READS, size=size, kwargs={"autocommit": True}, configure=_prepare_all)
 
 
 def has_word(db: AsyncConnection) -> bool:
@@ -135,12 +170,12 @@ def probe(dsn: str) -> None:
         with psycopg.connect(target, autocommit=True) as db:
             version = db.info.server_version
     except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(_unreachable(dsn)) from error
+        raise DatabaseUnreachable(unreachable(dsn)) from error
     if version < FLOOR * 10_000:
         raise DatabaseTooOld(f"The database server is PostgreSQL {version // 10_000}; the hub needs {FLOOR} or newer")
 
 
-def _unreachable(dsn: str) -> str:
+def unreachable(dsn: str) -> str:
     """What cannot be reached, without the password."""
     given = _parsed(dsn)
     place = f"{given.get('host', 'the local socket')}, database {given.get('dbname', '(default)')}"

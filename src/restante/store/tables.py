@@ -80,15 +80,13 @@ async def open_tables(dsn: str, *, name: str, size: int = 4, read_only: bool = F
     settings = dict(connect.READS)
     if not read_only:
         del settings["default_transaction_read_only"]
-    pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
-        connect.conninfo(dsn, name=name, settings=settings),
+    pool = connect.pool(
+        dsn,
+        name=name,
+        settings=settings,
+        size=size,
         kwargs={"autocommit": True, "prepare_threshold": 0},
-        min_size=1,
-        max_size=size,
         configure=_taught,
-        check=connect.still_there,
-        timeout=connect.CONNECT_S,
-        open=False,
     )
     try:
         await pool.open(wait=True, timeout=connect.CONNECT_S)

@@ -1,10 +1,11 @@
 """What a batch writes, as statements of ``sql/batch.sql`` and their arrays: one statement for each table it touches."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
+from restante.core import events as ev
 from restante.core.ids import Lane, OrgId, PointId, lane_of
 from restante.store.arrays import (
     Column,
@@ -24,6 +25,9 @@ from restante.store.ledger import Changes, Recorded
 
 Arrays = dict[str, str | int | Column]
 Write = tuple[str, Arrays]
+_OPENED: Final = frozenset({ev.CaseOpened, ev.PointCaseOpened})
+_SETTLED: Final = frozenset({ev.CaseSettled, ev.PointCaseSettled})
+_Case = ev.CaseOpened | ev.PointCaseOpened | ev.CaseSettled | ev.PointCaseSettled
 Key = TypeVar("Key", bound=str)
 Row = TypeVar("Row", bound=msgspec.Struct)
 
@@ -53,6 +57,7 @@ def writes(changes: Changes, loaded: Versions, heads: Mapping[Lane, int]) -> Ite
     yield from _tasks(changes)
     yield from _receipts(changes)
     yield from _journal(changes)
+    yield from _cases(changes.events)
 
 
 def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
@@ -264,3 +269,17 @@ def _journal(changes: Changes) -> Iterator[Write]:
                 "entries": blobs(row.entry for row in changes.journal),
             },
         )
+
+
+def _cases(events: list[Recorded]) -> Iterator[Write]:
+    for name, kinds in (("open_cases", _OPENED), ("settle_cases", _SETTLED)):
+        rows = [(row, cast(_Case, row.event)) for row in events if type(row.event) in kinds]
+        if not rows:
+            continue
+        arrays: Arrays = {"lanes": numbers(row.lane for row, _ in rows), "ids": uuids(event.case for _, event in rows)}
+        if name == "open_cases":
+            arrays |= {
+                "kinds": plain(event.what.value for _, event in rows),
+                "ats": instants(row.recorded_at for row, _ in rows),
+            }
+        yield name, arrays

@@ -1,7 +1,8 @@
 """Plain requests take the short way, are answered as the framework would answer them, and nothing else takes it."""
 
+from itertools import repeat
 from typing import Any, cast
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from litestar.types import Receive, Scope, Send
 
 from restante.hub.callers import Call
 from restante.hub.direct import DirectApp
+from restante.hub.measures import Answers
 from tests.hub.api import DIMENSIONS, Api
 from tests.hub.app.test_bad_input import BODIES, REQUESTS
 
@@ -40,10 +42,13 @@ ASKED: list[tuple[str, str, dict[str, Any]]] = [
 
 
 def by_framework(api: Api) -> httpx.AsyncClient:
-    """A client whose requests all pass through the framework."""
+    """A client whose requests all pass through the framework; from now on every request has the same name."""
+    assert isinstance(api.app, DirectApp)
+    api.app._names = cast(Any, repeat(1))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await Litestar.__call__(api.app, scope, receive, send)
+        with patch.object(DirectApp, "_found", return_value=None):
+            await api.app(scope, receive, send)
 
     transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://hub")
@@ -114,5 +119,5 @@ def test_what_a_layer_stands_before_is_not_plain() -> None:
         return ""
 
     routes = [plain, guarded, hooked, numbered, counted, texts]
-    app = DirectApp(routes, callers=MagicMock(), openapi_config=None, logging_config=None)
+    app = DirectApp(routes, callers=MagicMock(), answers=Answers(), openapi_config=None, logging_config=None)
     assert [handler.fn.__name__ for handler in app.plain] == ["plain"]

@@ -8,7 +8,7 @@ import pytest
 from restante.hub.callers import TRUSTED_S, new_key
 from tests.hub.api import DIMENSIONS, POINT, Api, module
 
-OPEN = {("GET", "/v1/health")}
+OPEN = {("GET", "/v1/alive"), ("GET", "/v1/health"), ("GET", "/v1/ready")}
 LATER = "2027-01-01T00:00:00Z"
 
 # What a request needs to reach the thing it is about, and how a partner that does not own it is answered:
@@ -111,7 +111,7 @@ async def test_nobody_gets_anything_without_a_key(swift: Swift) -> None:
             answer = await swift.ask(method, path, body, key=wrong)
             assert answer.status_code == 401, (method, path, wrong and wrong[:4])
             assert answer.headers["www-authenticate"] == "Bearer"
-            assert set(answer.json()) <= {"type", "title", "status", "code", "field", "detail"}
+            assert set(answer.json()) <= {"type", "title", "status", "code", "field", "detail", "instance"}
 
 
 async def test_a_revoked_key_and_one_past_its_end_get_nothing(swift: Swift) -> None:
@@ -150,7 +150,7 @@ async def test_what_is_unknown_and_what_is_anothers_look_the_same(swift: Swift) 
     for path in ("", "/events", "/cases"):
         there = (await api.ask("GET", f"/parcels/{parcel}{path}", by="slow")).json()
         nowhere = (await api.ask("GET", f"/parcels/{other}{path}", by="slow")).json()
-        assert {**there, "detail": ""} == {**nowhere, "detail": ""}
+        assert {**there, "detail": "", "instance": ""} == {**nowhere, "detail": "", "instance": ""}
 
 
 async def test_hosts_look_and_announce_nothing(api: Api) -> None:

@@ -177,13 +177,17 @@ async def test_a_full_queue_says_busy(ledger: Ledger) -> None:
     commands = load.commands(11, 11)[:11]
     engine = engine_over(ledger, queue_limit=10)
     assert [getattr(outcome, "code", "") for outcome in await engine.submit_all(commands)] == ["busy"] * 11
+    assert engine.measured.refusals == {"busy": 11}
     waiting = asyncio.create_task(engine.submit_all(commands[:10]))
     await asyncio.sleep(0)
+    assert (sum(engine.queued.values()), engine.queue_limit) == (10, 10)
     busy = await engine.submit(commands[10])
     assert isinstance(busy, Refusal)
     assert busy.code == "busy"
     assert all(isinstance(outcome, Accepted) for outcome in await waiting)
     assert isinstance(await engine.submit(commands[10]), Accepted)
+    assert (engine.measured.accepted, sum(engine.queued.values())) == (11, 0)
+    assert [spread.total for spread in engine.measured.sizes.values()] == [11]
 
 
 async def test_a_cancelled_writer_leaves_nobody_waiting() -> None:

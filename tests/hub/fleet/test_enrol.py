@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from restante.core.refusals import Refusal
 from restante.hub.fleet.authority import Peer, key_sha256
-from restante.hub.fleet.enrol import LISTENER_LOG, EnrolmentCode, answer_enrolment, invite, redeem
+from restante.hub.fleet.enrol import LISTENER_LOG, SOCKET_LOG, EnrolmentCode, answer_enrolment, invite, redeem
 from restante.wire.enrol import (
     Answer,
     AskAuthority,
@@ -206,3 +206,4 @@ def test_a_code_is_redeemed_by_itself_alone(other: str) -> None:
 def test_the_listeners_log_never_writes_frames() -> None:
     """Given a root logger at DEBUG, then the listener's log stays above the level that would write codes."""
     assert not LISTENER_LOG.isEnabledFor(logging.DEBUG)
+    assert not SOCKET_LOG.isEnabledFor(logging.DEBUG)

@@ -69,6 +69,9 @@ async def test_a_bank_enrols_speaks_and_is_told_of_changes_at_once(database: str
             change = await bank.hear(wire.ManifestSent)
             third = applied(second, [change], pin(hub))
             assert f"{parcel_id(1)}/{BANK}/1/1/collect" in third.manifest.grants
+            [unacknowledged_seconds] = hub.listener.lines().unacknowledged
+            assert unacknowledged_seconds >= 0
+            assert hub.listener.lines().open == 1
         renewed = await renew(identity)
         assert isinstance(renewed, Identity)
         async with dialled(hub, renewed) as bank:
@@ -162,8 +165,13 @@ async def test_reconciling_looks_again_at_what_was_not_looked_at_for_long(
     async with running(database, tmp_path / "hub") as hub:
         await ran(hub.site.ledger, provisioning())
         async with dialled(hub, await enrolled(hub, tmp_path / "bank")) as bank:
-            await bank.say(Book().hello())
-            await bank.hear(wire.ManifestSent)
+            book = Book()
+            await bank.say(book.hello())
+            sent = applied(None, [await bank.hear(wire.ManifestSent)], pin(hub)).manifest
+            book.write("manifest-applied", {"hub_epoch": sent.hub_epoch, "generation": sent.generation})
+            await bank.say(book.batch())
+            await bank.hear(wire.Ack)
+            await hub.listener.reconcile()
             await ran(hub.site.ledger, promised(1))
             await hub.listener.reconcile()
             await bank.say(wire.Ping(7))

@@ -16,9 +16,11 @@ from restante.core.refusals import Refusal
 from restante.edge.identity import hub_context
 from restante.hub.fleet import enrol as hub_enrol
 from restante.hub.fleet.authority import Issued, Peer, new_authority
-from restante.hub.fleet.keyfiles import open_listener_file
+from restante.hub.fleet.keyfiles import KeyExposed, open_listener_file
+from restante.hub.fleet.tls import keep_shown
 from restante.wire.enrol import SUBPROTOCOL, SourceName
 from tests.hub.fleet.lines import NAME, NETWORK, NOW, SESSION, Hub, Key, key_pem, new_key, serial
+from tests.hub.fleet.sites import until
 
 DAY = timedelta(days=1)
 
@@ -204,6 +206,29 @@ async def test_the_listeners_new_certificate_takes_effect_while_it_runs(hub: Hub
         path = open_listener_file(hub.directory, hub.authority, ("127.0.0.1",), now=NOW, serial=serial())
         context.load_cert_chain(path)
         assert await _shown(hub, port) != first
+
+
+async def test_a_hub_that_runs_for_long_renews_what_it_shows(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    """Given a listener whose certificate is due, when its keys can be read again, then handshakes show a new one."""
+    hub.listener_made_at = NOW - 70 * DAY
+    context, tries = hub.context(), 0
+
+    def open_file() -> Path:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise KeyExposed
+        return open_listener_file(hub.directory, hub.authority, ("127.0.0.1",), now=NOW, serial=serial())
+
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        first = await _shown(hub, port)
+        keeping = asyncio.create_task(keep_shown(context, open_file, every_seconds=0.0))
+        await until(lambda: tries > 2)
+        keeping.cancel()
+        assert await _shown(hub, port) != first
+    assert [record.message for record in caplog.records] == ["certificate-not-renewed"]
 
 
 async def _shown(hub: Hub, port: int) -> bytes | None:

@@ -74,7 +74,7 @@ async def test_a_waiting_reader_is_told_at_once_and_no_longer_than_it_asked(api:
 
 async def test_events_are_streamed_and_a_lost_stream_goes_on(database: str, tmp_path: Path) -> None:
     """Given a stream, then events come as they happen, and its last id is where the next one goes on."""
-    async with an_api(database, tmp_path, http_port=0) as api, serving(api.app, api.parts.settings) as port:
+    async with an_api(database, tmp_path, http_port=0) as api, serving(api.app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}/v1/feed/stream"
         await api.post("/parcels", {"reference": "A", "size": "S"}, by="swift")
         first = await _streamed(url, api.keys["swift"], "")

@@ -178,9 +178,9 @@ class _Wire:
                 await self._answered.wait()
             reply = self._reply
         except TimeoutError:
-            _log.info("lock board did not answer: %s", request)
+            _log.info("board-silent", extra={"asked": type(request).__name__})
         except (OSError, termios.error) as fault:
-            _log.warning("serial port %s failed: %s", self._settings.path, fault)
+            _log.warning("serial-port-failed", extra={"path": self._settings.path, "fault": str(fault)})
         finally:  # also when cancelled: the reply we no longer wait for must not answer the next question
             self._asked = None
             if reply is None:

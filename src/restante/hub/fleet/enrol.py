@@ -52,9 +52,11 @@ CODE_LIFE: Final = timedelta(hours=24)
 MIN_CHANCE_BYTES: Final = 16
 PATIENCE_SECONDS: Final = 10.0
 
-# Give this logger to ``websockets.serve``: never below INFO, because at DEBUG it writes frames, and codes are in them.
 LISTENER_LOG: Final = logging.getLogger("restante.fleet.listener")
 LISTENER_LOG.setLevel(logging.INFO)
+# Give this logger to ``websockets.serve``: at DEBUG it writes frames, and codes are in them.
+SOCKET_LOG: Final = logging.getLogger("websockets.listener")
+SOCKET_LOG.setLevel(logging.WARNING)
 
 
 class EnrolmentCode(msgspec.Struct, frozen=True):
@@ -135,7 +137,7 @@ async def serve_enrolment(
             answer = await answer_enrolment(raw, office, peer=peer, now=at, serial=serial())
             await connection.send(answer, text=True)
     except (TimeoutError, ConnectionClosed):
-        LISTENER_LOG.info("an enrolment ended without an answer")
+        LISTENER_LOG.info("enrolment-unanswered")
 
 
 async def _enrol(request: Enrol, office: Office, *, now: Instant, serial: int) -> Answer:

@@ -56,11 +56,14 @@ class Line:
     """One session from its first frame to its end.
 
     ``shelved_s`` is when the source's manifest was looked at last, on the steady clock.
+    ``behind_since_s``: since when, on the steady clock, the source's journal does not say that its newest manifest is
+    in force there, as far as was looked.
     """
 
     def __init__(self, desk: Desk, outlet: Outlet, greeting: session.Greeting) -> None:
         self.state: session.State = greeting
         self.shelved_s = greeting.began_s
+        self.behind_since_s: float | None = None
         self._desk = desk
         self._outlet = outlet
         self._turn = asyncio.Lock()
@@ -111,7 +114,10 @@ class Line:
     def _log(self, message: FromHub) -> None:
         """Entries that are not taken are somebody's business: a damaged disk, a cloned one, or an attempt."""
         if isinstance(message, Nack | Forked) and isinstance(self.state, session.Open):
-            LISTENER_LOG.warning("source %s: %s", self.state.source, message)
+            where = message.from_seq if isinstance(message, Nack) else message.seq
+            told = {"source": self.state.source, "epoch": message.epoch, "seq": where}
+            answer = {"answer": "nack", "code": message.code} if isinstance(message, Nack) else {"answer": "forked"}
+            LISTENER_LOG.warning("entries-not-taken", extra=told | answer)
 
     async def _send(self, message: FromHub) -> None:
         await self._outlet.send(encode(message))
@@ -146,7 +152,8 @@ class Line:
 
     async def _set_aside(self, rows: Sequence[JournalRow], now: Now) -> session.WasSetAside:
         first = rows[0]
-        LISTENER_LOG.warning("source %s: %d entries of epoch %d are set aside", first.source, len(rows), first.epoch)
+        told = {"source": first.source, "epoch": first.epoch, "count": len(rows)}
+        LISTENER_LOG.warning("entries-set-aside", extra=told)
         return session.WasSetAside(*await self._desk.aside.keep(rows, now.at))
 
     async def _shelve(self, point: PointId, held: Held, now: Now) -> session.Shelved:
@@ -155,4 +162,6 @@ class Line:
         if view is None:
             return session.Shelved(())
         manifests = await self._desk.shelf.renew(view, held, now.at)
+        is_behind = any(view.head.in_force < (one.hub_epoch, one.generation) for one in manifests[:1])
+        self.behind_since_s = (self.behind_since_s or now.steady_s) if is_behind else None
         return session.Shelved(manifests, view.room.lost_at is not None)

@@ -26,11 +26,12 @@ from restante.core.commands import NoteContact
 from restante.core.ids import CommandId, PointId, SourceId
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
+from restante.hub import measures
 from restante.hub.engine import Engine, Outcome
 from restante.hub.fleet import session
 from restante.hub.fleet.aside import PostgresAside
 from restante.hub.fleet.authority import Authority, Peer
-from restante.hub.fleet.enrol import LISTENER_LOG, Office, serve_enrolment
+from restante.hub.fleet.enrol import LISTENER_LOG, SOCKET_LOG, Office, serve_enrolment
 from restante.hub.fleet.gathering import gathered
 from restante.hub.fleet.keys import FleetKeys
 from restante.hub.fleet.line import Desk, Line
@@ -155,6 +156,13 @@ class Listener:
         """The sources that have an open session here."""
         return frozenset(state.source for state in self._lines.states())
 
+    def lines(self) -> measures.Lines:
+        """How the sessions here stand."""
+        steady_s = self._site.clock.steady()
+        is_open = self._lines.open()
+        since_s = [line.behind_since_s for line in is_open if line.behind_since_s is not None]
+        return measures.Lines(len(is_open), [steady_s - one for one in since_s])
+
     async def refresh(self, point: PointId) -> None:
         """Bring the manifest of a point up to date on the line to it, if that is here."""
         await self._stir(self._lines.at([point]))
@@ -165,7 +173,7 @@ class Listener:
         await self._read_revoked()
         await self._keep_alive(self._lines.states(), now)
         await self._tell_lost(now)
-        await self._stir([line for line in self._lines.open() if now.steady_s - line.shelved_s >= RENEW_SECONDS])
+        await self._stir([line for line in self._lines.open() if _is_to_be_looked_at(line, now)])
 
     # --- lines
 
@@ -181,7 +189,7 @@ class Listener:
         except ConnectionClosed:
             pass
         except Fault as fault:
-            LISTENER_LOG.warning("a line ended: %s", fault)
+            LISTENER_LOG.warning("line-ended", extra={"fault": type(fault).__name__})
             await connection.close(1013, "store-down")
 
     async def _serve_session(self, connection: ServerConnection) -> None:
@@ -357,7 +365,7 @@ async def listening(site: Site) -> AsyncIterator[Listener]:
         ping_interval=None,
         close_timeout=CLOSE_SECONDS,
         compression=None,
-        logger=LISTENER_LOG,
+        logger=SOCKET_LOG,
     ) as server:
         listener._server = server
         loops = [
@@ -384,9 +392,9 @@ async def _for_ever(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await loop()
         except Fault as fault:
-            LISTENER_LOG.warning("%s", fault)
+            LISTENER_LOG.warning("listener-waits", extra={"fault": type(fault).__name__})
         except Exception:  # noqa: BLE001 — a listener that goes on half deaf, and says so, serves people better than none
-            LISTENER_LOG.exception("a loop of the listener met a bug")
+            LISTENER_LOG.exception("listener-bug")
         await asyncio.sleep(RELISTEN_SECONDS)
 
 
@@ -400,7 +408,12 @@ async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
 
     for outcome in await asyncio.gather(*map(one, calls), return_exceptions=True):
         if isinstance(outcome, Exception):
-            LISTENER_LOG.error("a line could not be told", exc_info=outcome)
+            LISTENER_LOG.error("line-not-told", exc_info=outcome)
+
+
+def _is_to_be_looked_at(line: Line, now: Now) -> bool:
+    """Whether a manifest was not looked at for long, or is not yet known to be in force."""
+    return line.behind_since_s is not None or now.steady_s - line.shelved_s >= RENEW_SECONDS
 
 
 def _is_busy(outcome: Outcome) -> bool:

@@ -13,19 +13,23 @@ off: a resumed handshake would show a certificate without checking it. Revocatio
 a CRL in the context, since OpenSSL cannot take a list back once it is loaded.
 """
 
+import asyncio
+import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from websockets.asyncio.server import ServerConnection
 
-from restante.core.refusals import Refusal
+from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.hub.fleet.authority import IsRevoked, Peer, identify, pem_of
 
+RENEWAL_SECONDS: Final = 86_400.0
 TLS12_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_LOG: Final = logging.getLogger("restante.fleet.listener")
 
 
 def listener_context(key_and_certificate: Path, authorities: Sequence[x509.Certificate]) -> ssl.SSLContext:
@@ -45,6 +49,21 @@ def listener_context(key_and_certificate: Path, authorities: Sequence[x509.Certi
     context.load_verify_locations(cadata="".join(pem_of(authority) for authority in authorities))
     context.load_cert_chain(key_and_certificate)
     return context
+
+
+async def keep_shown(
+    context: ssl.SSLContext, open_file: Callable[[], Path], *, every_seconds: float = RENEWAL_SECONDS
+) -> None:
+    """Show the certificate of ``open_file``, which renews it when due, in a running listener's handshakes, for ever.
+
+    A hub may run for longer than its certificate is good for. What is wrong with the keys is logged and tried again.
+    """
+    while True:
+        await asyncio.sleep(every_seconds)
+        try:
+            context.load_cert_chain(open_file())
+        except (Fault, OSError) as fault:
+            _LOG.warning("certificate-not-renewed", extra={"fault": type(fault).__name__})
 
 
 def peer_of(

@@ -18,6 +18,7 @@ from restante.core.refusals import Fault
 from restante.core.status import EVENTS
 from restante.hub.callers import Principal
 from restante.hub.journeys.schemas import EventShown, FeedPage
+from restante.hub.measures import Readers
 from restante.hub.paging import read_cursor, write_cursor
 from restante.store.ledger import Ledger, Recorded
 
@@ -72,8 +73,9 @@ class HeadWatch:
 class Feed:
     """The feed as callers read it."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, readers: Readers) -> None:
         self._ledger = ledger
+        self._readers = readers
         self._watch = HeadWatch(ledger)
 
     async def check(self) -> None:
@@ -95,6 +97,7 @@ class Feed:
             items = await self._collect(caller, positions, heads=_of(heads, lane), limit=limit)
             left_s = deadline_s - time.monotonic()
             if items or left_s <= 0:
+                self._readers.note(caller.org, positions)
                 return FeedPage(items, write_cursor("feed", positions))
             if all(positions.get(one, 0) >= head for one, head in _of(heads, lane).items()):
                 await self._watch.wait(heads, seconds=left_s)

@@ -1,6 +1,7 @@
 """Handing one notice to the channels of one person, in order, until one takes it or none is left."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import structlog
 
@@ -12,7 +13,7 @@ from restante.hub.notices.address import Address
 from restante.hub.notices.choose import NextStep, OpenCase, Told, Tried, TryChannel, choose
 from restante.hub.notices.kinds import Recipient
 from restante.hub.notices.mail import compose
-from restante.hub.notices.outcome import HandedOver, Outcome
+from restante.hub.notices.outcome import Bounced, HandedOver, Outcome, Unreachable
 from restante.hub.worker.ports import Manners, NotNow, Ports
 from restante.hub.worker.telling import (
     MAIL_BLOCKED,
@@ -27,6 +28,7 @@ from restante.hub.worker.telling import (
 )
 from restante.store.vault import ContactDetails
 
+_CAME_TO: Final = {HandedOver: "handed-over", Bounced: "bounced", Unreachable: "unreachable"}
 _log = structlog.get_logger(__name__)
 
 
@@ -53,6 +55,7 @@ class Handing:
                 return at
             assert person is not None, "there are no channels to nobody"
             outcome = await self._send(person, step.channel, channels[step.channel])
+            self._ports.work.notices[step.channel.partition("-")[0], _CAME_TO[type(outcome)]] += 1
             if isinstance(outcome, HandedOver):
                 await self._record(given(self._message, step.channel, outcome.at))
                 await self._record_put_off(history, step.channel, now)

@@ -13,6 +13,7 @@ from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.hub.engine import Engine
 from restante.hub.fleet.shelf import PostgresShelf
+from restante.hub.measures import Work
 from restante.hub.notices.address import Address, check_address
 from restante.hub.notices.mail import Letterhead
 from restante.hub.notices.smtp import Post, SmtpSettings
@@ -51,6 +52,7 @@ class Site(msgspec.Struct, frozen=True):
     points: Points
     now: Callable[[], Instant]
     smtp_port: int = 0
+    work: Work = msgspec.field(default_factory=Work)
 
 
 @asynccontextmanager
@@ -82,6 +84,7 @@ async def open_worker(site: Site) -> AsyncIterator[Worker]:
                 is_known=PostgresShelf(tables, site.ledger, site.settings).is_known,
                 now=site.now,
                 chance=random.random,
+                work=site.work,
             )
             steps, rhythm = Steps(ports, _manners(site.settings, sender)), Rhythm(pace=site.settings.pace)
             yield Worker(steps, site.ledger, now=site.now, points=site.points, rhythm=rhythm)

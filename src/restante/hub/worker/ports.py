@@ -9,6 +9,7 @@ from restante.core.refusals import Fault
 from restante.core.time import Instant
 from restante.core.world import SourceHead
 from restante.hub.engine import Engine
+from restante.hub.measures import Work
 from restante.hub.notices.channel import Channel
 from restante.hub.notices.choose import Patience
 from restante.hub.notices.limit import Tally
@@ -44,6 +45,7 @@ class Ports(msgspec.Struct, frozen=True):
     now: Callable[[], Instant]
     chance: Callable[[], float]
     tally: Tally = msgspec.field(default_factory=Tally)
+    work: Work = msgspec.field(default_factory=Work)
 
 
 class Manners(msgspec.Struct, frozen=True):

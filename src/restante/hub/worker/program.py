@@ -6,6 +6,7 @@ instants come from the clock it was given, which in a demo runs ``pace`` times f
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import date
@@ -86,6 +87,7 @@ class Worker:
             self._upkept = today
         for point in await self._points():
             await self._steps.go_round(point)
+        self._steps.work.round_at = time.time()
 
     async def _do(self, row: TaskRow | TimerRow) -> None:
         await (self._steps.do_task(row) if isinstance(row, TaskRow) else self._steps.do_timer(row))

@@ -27,6 +27,7 @@ from restante.core.reactions import (
 from restante.core.refusals import Fault, Refusal
 from restante.core.time import Instant
 from restante.core.timers import TimerKind
+from restante.hub.measures import Work
 from restante.hub.notices.choose import retry_wait
 from restante.hub.people.forgetting import forget_old
 from restante.hub.worker.handing import Handing
@@ -49,12 +50,22 @@ class Steps:
         self._ports = ports
         self._manners = manners
 
+    @property
+    def work(self) -> Work:
+        """What was done."""
+        return self._ports.work
+
     async def do_task(self, row: TaskRow) -> None:
         """Do a claimed task, then finish or postpone it. Never raises for what fails: it is tried again."""
+        work, failed = self.work, False
+        work.under_way += 1
         try:
             later = await self._task(row)
         except Exception as wrong:  # noqa: BLE001 -- one task that cannot be done must not stop the others
-            later = self._after_failure(row, wrong)
+            later, failed = self._after_failure(row, wrong), True
+        finally:
+            work.under_way -= 1
+        work.tasks[_kind(row), "failed" if failed else "done" if later is None else "postponed"] += 1
         try:
             await self._settle(row, later)
         except Fault as fault:
@@ -62,10 +73,13 @@ class Steps:
 
     async def do_timer(self, row: TimerRow) -> None:
         """Do what a claimed timer is for. It goes when its parcel changes; until then its lease spaces attempts."""
+        outcome = "done"
         try:
             await self._timer(row)
         except Exception as wrong:  # noqa: BLE001 -- as above
+            outcome = "failed"
             _log.warning("timer-failed", errand=errand_of(row).name, fault=_named(wrong))
+        self.work.timers[row.kind.value, outcome] += 1
 
     async def tidy(self, point: PointId, *, thorough: bool = False) -> None:
         """Reconcile a point: give up codes of what is over, renew those of an earlier epoch, refresh the manifest."""
@@ -236,6 +250,10 @@ class Steps:
 
     async def _parcel(self, key: ParcelId) -> Parcel | None:
         return (await self._ports.ledger.parcels([key])).get(key)
+
+
+def _kind(row: TaskRow) -> str:
+    return str(type(row.task).__struct_config__.tag)
 
 
 def _named(wrong: Exception) -> str:

@@ -179,3 +179,16 @@ SELECT
 -- name: signal
 -- Tell whoever listens which points' manifests changed; the signal leaves with the commit.
 SELECT pg_notify('restante', %(points)s);
+
+-- name: open_cases
+-- Cases that were opened.
+INSERT INTO open_case (lane, id, kind, opened_at)
+SELECT
+    unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(kinds)s::text[]), unnest(%(ats)s::timestamptz[])
+ON CONFLICT (lane, id) DO NOTHING;
+
+-- name: settle_cases
+-- Cases that were settled.
+DELETE FROM open_case c
+USING unnest(%(lanes)s::int[], %(ids)s::uuid[]) AS k (lane, id)
+WHERE c.lane = k.lane AND c.id = k.id;
