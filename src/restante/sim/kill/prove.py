@@ -5,11 +5,12 @@ goes on with what is not in it yet; what has failed is played again.
 """
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 from typing import Final
@@ -164,7 +165,8 @@ def main(*, minutes: float | None = None, folder: Path = FOLDER, console: Consol
     folder.mkdir(parents=True, exist_ok=True)
     console.print(f"Killing banks, hub and database; the account is {path}.")
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
-    asyncio.run(_prove(account, path, console, ends_s=ends_s))
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_prove(account, path, console, ends_s=ends_s))
     console.print("\n".join(account.lines()), markup=False, highlight=False)
     return 0 if account.is_proven() else 1
 
@@ -199,6 +201,10 @@ class Notebook:
 
 
 async def _prove(account: Account, path: Path, console: Console, *, ends_s: float | None) -> None:
+    playing = asyncio.current_task()
+    assert playing is not None
+    # Told to stop, it takes its database and programs along.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
     async with AsyncExitStack() as stack:
         place = stack.enter_context(_place())
         notebook = Notebook(account, path)
