@@ -154,6 +154,17 @@ def test_acknowledged_rows_outlive_a_crash(cluster: Server) -> None:
         db.execute("DROP TABLE kept")
 
 
+def test_a_killed_connection_ends_all_of_them_and_the_server_goes_on(cluster: Server) -> None:
+    """Given open connections, when the process of one is killed, then all end, and the same server takes new ones."""
+    before = cluster.pid
+    with psycopg.connect(cluster.dsn) as db:
+        cluster.kill_backend(0)
+        with pytest.raises(psycopg.OperationalError):
+            db.execute("SELECT pg_sleep(10)")
+    assert processes.wait_until(cluster.is_alive, limit_s=10)
+    assert cluster.pid == before
+
+
 def test_stopping_and_killing_the_dead_is_harmless(cluster: Server) -> None:
     """Given a stopped server, when killed or stopped again, then nothing happens, and it starts again."""
     cluster.stop()

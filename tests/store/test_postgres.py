@@ -205,6 +205,26 @@ async def test_a_batch_that_waits_for_a_new_day_is_stored_in_it(database: str, p
     assert await check(postgres) == []
 
 
+async def test_claims_stop_at_their_limit_whatever_the_server_believes_of_the_table(database: str) -> None:
+    """Given statistics of a time when nothing was to be done, when much is claimed, then no more than was asked for."""
+    async with open_ledger(database) as ledger:
+        await ledger.ensure_lanes(LANES)
+        load = await town(ledger, points=2)
+        await accepted(ledger, load.commands(20, 20))
+    with psycopg.connect(database, autocommit=True) as db:
+        for table in ("task", "timer"):
+            db.execute(f"CREATE TEMPORARY TABLE kept_{table} AS TABLE {table}".encode())
+            db.execute(f"DELETE FROM {table}".encode())
+            db.execute(f"ANALYZE {table}".encode())
+            db.execute(f"INSERT INTO {table} TABLE kept_{table}".encode())
+    async with open_ledger(database) as ledger:
+        later = NOW + timedelta(days=30)
+        for others, codes in ((3, 1), (2, 0)):
+            claimed = await ledger.claim_tasks(later, others, 60, codes=codes)
+            assert len(claimed) <= others + codes
+        assert len(await ledger.claim_timers(later, 2, 60)) <= 2
+
+
 async def _until_waiting(db: psycopg.Connection, count: int) -> None:
     async with asyncio.timeout(10):
         while True:

@@ -196,6 +196,12 @@ class Server:
             processes.wait_until(lambda: not self._runs(), limit_s=10)
             self._bury_children()
 
+    def kill_backend(self, number: int) -> None:
+        """Kill the process of one connection (SIGKILL), as the system does when memory is short; all others end too."""
+        serving = sorted(processes.titled(f"postgres: {_mark(self.home)}: {DATABASE} "))
+        if serving:
+            os.kill(serving[number % len(serving)], signal.SIGKILL)
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the state directory's lock: one program at a time starts, stops or looks."""

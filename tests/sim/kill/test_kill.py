@@ -18,8 +18,9 @@ SAMPLE = (Aim("visit", Moment.AFTER_PULSE, 3), Aim("visit", Moment.BEFORE_DEPOSI
 async def test_every_moment_is_reached_and_a_kill_loses_and_doubles_nothing(database: str, tmp_path: Path) -> None:
     """Given banks on the real programs, when all acts are played and some banks killed, then nothing is lost."""
     async with network(tmp_path / "network", dsn=database) as running:
-        found, *outcomes = await asyncio.gather(
-            all_reached(running, tmp_path / "banks"), *(kill_at(running, tmp_path / "banks", aim) for aim in SAMPLE)
+        found, outcomes = await asyncio.gather(
+            all_reached(running, tmp_path / "banks"),
+            asyncio.gather(*(kill_at(running, tmp_path / "banks", aim) for aim in SAMPLE)),
         )
     assert set().union(*found.values()) == {moment.value for moment in Moment}
     for outcome in outcomes:

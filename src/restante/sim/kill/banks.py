@@ -48,9 +48,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was lost, doubled or wrong, and the kill took place."""
-        wrong = self.verdict.lost or self.verdict.doubled or self.verdict.wrong or self.fault
-        return not wrong and (self.kills > 0 or self.aim.count == 0)
+        """Whether nothing was lost, doubled or wrong; a moment that is reached by chance may have been missed."""
+        return not (self.verdict.lost or self.verdict.doubled or self.verdict.wrong or self.fault)
 
 
 async def reached(network: Network, folder: Path, act: str) -> Counter[Moment]:

@@ -1,26 +1,27 @@
 """One round against the hub: load, journals and feeds go on while hub, worker or database are killed at random."""
 
 import asyncio
-import os
+import secrets
 import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import msgspec
-import psycopg
 
 from restante.core import events as ev
 from restante.core.ids import ParcelId
+from restante.edge.moments import NOWHERE
 from restante.sim.kill.banks import put_up, roomy_point
 from restante.sim.kill.judge import Verdict, judge
 from restante.sim.kill.load import Load, gaps
 from restante.sim.kill.machine import Stuck
-from restante.sim.kill.network import Network
+from restante.sim.kill.network import Network, second_hub
 from restante.sim.kill.story import Story
 from restante.store.check import check
 from restante.store.postgres import PostgresLedger, open_ledger
@@ -29,6 +30,10 @@ SOURCES: Final = 2
 PARCELS_A_SOURCE: Final = 4
 REST_SECONDS: Final = (0.8, 2.5)
 SERVICE_SECONDS: Final = 60.0
+STILL_SECONDS: Final = 12.0
+"""Longer than any limit of a session in `store.connect`."""
+TWO_HUBS: Final = "two-hubs"
+KILLS_A_ROUND: Final[Mapping[str, int]] = {"hub": 6, "postgres": 6, TWO_HUBS: 2}
 
 Kill = Callable[[Network], Awaitable[None]]
 
@@ -76,56 +81,81 @@ async def _kill_postmaster(network: Network) -> None:
 
 
 async def _kill_backend(network: Network) -> None:
-    """Kill the server process of one connection of the hub's engine, as the system does when memory is short."""
-    await asyncio.to_thread(_kill_one_backend, network.dsn)
+    """Kill the server's process of one connection, whoever has it."""
+    assert network.server is not None, "only a database of one's own is killed"
+    await asyncio.to_thread(network.server.kill_backend, secrets.randbelow(1_000))
 
 
-def _kill_one_backend(dsn: str) -> None:
-    asked = "SELECT pid FROM pg_stat_activity WHERE application_name = 'restante engine' ORDER BY random() LIMIT 1"
-    with psycopg.connect(dsn, autocommit=True) as db:
-        found = db.execute(asked).fetchone()
-    if found is not None:
-        os.kill(found[0], signal.SIGKILL)
+async def _stand_still(network: Network) -> None:
+    """Stop one of two hubs in whatever it does, for longer than the database waits for anybody, and let it go on."""
+    assert network.second is not None, "there are two hubs in this part"
+    network.second.send(signal.SIGSTOP)
+    await asyncio.sleep(STILL_SECONDS)
+    network.second.send(signal.SIGCONT)
 
 
 PARTS: Final[Mapping[str, Mapping[str, Kill]]] = {
     "hub": {"hub": _kill_hub, "worker": _kill_worker, "hub and worker": _kill_both},
     "postgres": {"postmaster": _kill_postmaster, "backend": _kill_backend},
+    TWO_HUBS: {"a hub that stood still": _stand_still},
 }
 """What is killed in each part, by name."""
 
 
-async def play_round(network: Network, folder: Path, *, part: str, seed: int, kills: int) -> Round:
-    """Load for as long as so many kills take; then everybody's account is held to the log."""
-    chance, name = Random(seed), f"{part}-{seed}"  # noqa: S311 -- a story, not a secret
+class Tally(msgspec.Struct):
+    """What was killed in a round, how long nothing was answered around each kill, and what broke the round off.
+
+    ``heads`` is how far the lanes had come when the callers were told to stop: readers have read at least that.
+    """
+
+    kills: Counter[str] = msgspec.field(default_factory=Counter)
+    without_service: dict[str, list[float]] = {}
+    heads: dict[int, int] = {}
+    fault: str = ""
+
+
+async def play_round(network: Network, folder: Path, *, part: str, seed: int) -> Round:
+    """Load for as long as the kills of a part take; then everybody's account is held to the log."""
+    name, tally = f"{part}-{seed}", Tally()
     stories = [
-        await put_up(network, folder / f"{name}-{number}", "nowhere", parcels=PARCELS_A_SOURCE)
+        await put_up(network, folder / f"{name}-{number}", NOWHERE, parcels=PARCELS_A_SOURCE)
         for number in range(SOURCES)
     ]
-    load = Load(network, [await roomy_point(network, name) for name in (f"{name}-a", f"{name}-b")], name=name)
-    over, fault = asyncio.Event(), ""
-    killed, gaps_s = Counter[str](), dict[str, list[float]]()
+    points = [await roomy_point(network, f"{name}-{side}") for side in ("a", "b")]
+    async with AsyncExitStack() as stack:
+        urls = [network.api_url]
+        if part == TWO_HUBS:
+            urls.append(await stack.enter_async_context(second_hub(network)))
+        load = Load(network, points, name=name, urls=urls)
+        await _under_load(network, load, stories, part=part, chance=Random(seed), tally=tally)  # noqa: S311 -- a story
+    for story in stories:
+        await story.machine.close()
+    return await _account(network, load, stories, part=part, seed=seed, tally=tally)
+
+
+async def _under_load(
+    network: Network, load: Load, stories: list[Story], *, part: str, chance: Random, tally: Tally
+) -> None:
+    over = asyncio.Event()
     running = asyncio.create_task(load.run(over))
     lives = [asyncio.create_task(_live(story)) for story in stories]
     try:
-        for _ in range(kills):
+        for _ in range(KILLS_A_ROUND[part]):
             await asyncio.sleep(chance.uniform(*REST_SECONDS))
             kind, kill = chance.choice(list(PARTS[part].items()))
             at_s = time.monotonic()
             await kill(network)
-            killed[kind] += 1
-            gaps_s.setdefault(kind, []).append(await _without_service(load, at_s))
+            tally.kills[kind] += 1
+            tally.without_service.setdefault(kind, []).append(await _without_service(load, at_s))
         await asyncio.gather(*lives)
     except (Stuck, TimeoutError) as stuck:
-        fault = f"{type(stuck).__name__}: {stuck}"
+        tally.fault = f"{type(stuck).__name__}: {stuck}"
+    tally.heads = await _heads(network)
     over.set()
     await running
     for task in lives:
         task.cancel()
     await asyncio.gather(*lives, return_exceptions=True)
-    for story in stories:
-        await story.machine.close()
-    return await _account(network, load, stories, part=part, seed=seed, kills=dict(killed), gaps_s=gaps_s, fault=fault)
 
 
 async def _live(story: Story) -> None:
@@ -139,6 +169,11 @@ async def _live(story: Story) -> None:
     await story.whole()
 
 
+async def _heads(network: Network) -> dict[int, int]:
+    async with open_ledger(network.dsn, writers=1, readers=1) as ledger:
+        return {int(lane): head for lane, head in (await ledger.lane_heads()).items()}
+
+
 async def _without_service(load: Load, since_s: float) -> float:
     """The longest time since then in which no command was answered, once one is again. Faults: `TimeoutError`."""
     restarted_s = time.monotonic()
@@ -148,25 +183,14 @@ async def _without_service(load: Load, since_s: float) -> float:
     return round(max(after - before for before, after in pairwise(moments)), 3)
 
 
-async def _account(
-    network: Network,
-    load: Load,
-    stories: list[Story],
-    *,
-    part: str,
-    seed: int,
-    kills: dict[str, int],
-    gaps_s: dict[str, list[float]],
-    fault: str,
-) -> Round:
+async def _account(network: Network, load: Load, stories: list[Story], *, part: str, seed: int, tally: Tally) -> Round:
     changed = await load.ask_again()
     verdicts = [await judge(story) for story in stories]
     mails, again = _mails(network, stories)
     async with open_ledger(network.dsn, writers=1, readers=2) as ledger:
-        heads = {int(lane): head for lane, head in (await ledger.lane_heads()).items()}
         lost, doubled = await _announced_once(ledger, load)
         findings = [f"{one.what} {one.key} {one.detail}" for one in await check(ledger)]
-    gone = [gap for feed in load.feeds for gap in gaps(feed, heads)]
+    gone = [gap for feed in load.feeds for gap in gaps(feed, tally.heads)]
     untold = [f"{parcel} was put in, and nobody was told" for parcel, count in mails.items() if not count]
     verdict = Verdict(
         lost=(*lost, *untold, *(one for found in verdicts for one in found.lost)),
@@ -178,15 +202,15 @@ async def _account(
     return Round(
         part=part,
         seed=seed,
-        kills=kills,
-        without_service=gaps_s,
+        kills=dict(tally.kills),
+        without_service=tally.without_service,
         acknowledged=len(load.told),
         sent_again=load.sent_again,
-        events=sum(heads.values()),
+        events=sum(tally.heads.values()),
         mails=sum(mails.values()),
         mails_again=again,
         verdict=verdict,
-        fault=fault,
+        fault=tally.fault,
     )
 
 

@@ -1,7 +1,7 @@
 """Whether a bank that was killed lost nothing and did nothing twice, as book, hub, people and steel tell it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 import msgspec
@@ -35,8 +35,8 @@ async def judge(story: Story) -> Verdict:
     """Compare all witnesses; the bank's program has stopped."""
     async with open_ledger(story.network.dsn, writers=1, readers=1) as ledger:
         rows = await journal_of(ledger, story)
-        lost = [*_missing(story, rows), *await _not_kept(ledger, story)]
-        doubled = [*_pulsed_twice(story, rows), *await _told_twice(ledger, story)]
+        lost = [*missing(written(story), rows), *await _not_kept(ledger, story)]
+        doubled = [*pulsed_twice(story, rows), *await _told_twice(ledger, story)]
         wrong = [*story.breaches, *await _misplaced(ledger, story)]
     return Verdict(tuple(lost), tuple(doubled), tuple(wrong), len(rows), len(story.machine.steel.pulses))
 
@@ -49,10 +49,10 @@ async def journal_of(ledger: PostgresLedger, story: Story) -> list[JournalRow]:
     return found
 
 
-def _missing(story: Story, rows: Sequence[JournalRow]) -> Iterator[str]:
+def missing(books: Mapping[tuple[int, int], str], rows: Sequence[JournalRow]) -> Iterator[str]:
     """Entries of the books that the hub does not hold hash for hash, and gaps in what it holds."""
     held = {(row.epoch, row.seq): row.hash for row in rows}
-    for (epoch, seq), hash_ in _written(story).items():
+    for (epoch, seq), hash_ in books.items():
         if held.get((epoch, seq)) != hash_:
             yield f"entry {epoch}/{seq} of the book is not at the hub"
     for epoch in {row.epoch for row in rows}:
@@ -61,7 +61,8 @@ def _missing(story: Story, rows: Sequence[JournalRow]) -> Iterator[str]:
             yield f"the hub's journal of epoch {epoch} has a gap"
 
 
-def _written(story: Story) -> dict[tuple[int, int], str]:
+def written(story: Story) -> dict[tuple[int, int], str]:
+    """The hash of every entry in the bank's books, by epoch and number."""
     found = dict[tuple[int, int], str]()
     for controller in range(1, story.machine.steel.controller + 1):
         with closing(open_book(story.machine.path_of(controller), source=story.machine.source)) as book:
@@ -81,7 +82,7 @@ async def _not_kept(ledger: PostgresLedger, story: Story) -> list[str]:
     return gone
 
 
-def _pulsed_twice(story: Story, rows: Sequence[JournalRow]) -> Iterator[str]:
+def pulsed_twice(story: Story, rows: Sequence[JournalRow]) -> Iterator[str]:
     """Pulses beyond the intents of the same start: each lock was told at most once for each flushed intent."""
     intents = Counter(pulse for row in rows if (pulse := _intended(row)) is not None)
     for pulse, count in Counter(story.machine.steel.pulses).items():

@@ -41,7 +41,7 @@ class Told(msgspec.Struct, frozen=True):
 class Load:
     """What the callers and readers of one round have asked and been told."""
 
-    def __init__(self, network: Network, points: Sequence[str], *, name: str) -> None:
+    def __init__(self, network: Network, points: Sequence[str], *, name: str, urls: Sequence[str] = ()) -> None:
         self.told: dict[str, Told] = {}
         self.refused: list[str] = []
         self.answered_s: list[float] = []
@@ -51,6 +51,7 @@ class Load:
         self._network = network
         self._points = tuple(points)
         self._name = name
+        self._urls = tuple(urls) or (network.api_url,)
         self._is_over = asyncio.Event()
         self._answered = asyncio.Event()
 
@@ -62,7 +63,7 @@ class Load:
         await asyncio.gather(*readers)
 
     async def _call(self, caller: int, over: asyncio.Event) -> None:
-        async with client(self._network) as calls:
+        async with client(self._network, url=self._urls[caller % len(self._urls)]) as calls:
             number = 0
             while not over.is_set():
                 number += 1
@@ -135,11 +136,11 @@ class Load:
                     return
 
 
-def client(network: Network, *, key: str = "") -> httpx.AsyncClient:
-    """Calls with the carrier's key or another one."""
+def client(network: Network, *, key: str = "", url: str = "") -> httpx.AsyncClient:
+    """Calls with the carrier's key or another one, to the hub or another one."""
     headers = {"Authorization": f"Bearer {key or network.carrier_key}"}
     return httpx.AsyncClient(
-        base_url=network.api_url + "/v1", headers=headers, timeout=REQUEST_SECONDS, trust_env=False
+        base_url=(url or network.api_url) + "/v1", headers=headers, timeout=REQUEST_SECONDS, trust_env=False
     )
 
 
@@ -168,12 +169,13 @@ def announcement(key: str, point: str) -> Request:
 
 
 def gaps(feed: Mapping[int, Sequence[int]], heads: Mapping[int, int]) -> list[str]:
-    """Where what a reader has read of a lane is not every position up to its head, once and in order."""
-    return [
-        f"lane {lane}: {len(feed.get(lane, ()))} events were read, in other order or number than 1 to {head}"
-        for lane, head in heads.items()
-        if list(feed.get(lane, ())) != list(range(1, head + 1))
-    ]
+    """Lanes of which a reader has not read every position once and in order, at least as far as to these heads."""
+    found = []
+    for lane, head in heads.items():
+        seen = list(feed.get(lane, ()))
+        if len(seen) < head or seen != list(range(1, len(seen) + 1)):
+            found.append(f"lane {lane}: {len(seen)} events were read, in other order or number than 1 to {head} and on")
+    return found
 
 
 def _lasting(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,7 @@ class Network(msgspec.Struct):
     carrier_key: str
     carrier: Api
     environ: dict[str, str]
+    second: Program | None = None
 
     async def held_of(self, source: str) -> int:
         """How far the hub holds the journal of a source in its present epoch."""
@@ -137,6 +138,20 @@ class Network(msgspec.Struct):
         """Start the hub, which was killed, and wait until it is ready."""
         await self.hub.start()
         await self.hub.ready()
+
+
+@asynccontextmanager
+async def second_hub(running: Network) -> AsyncIterator[str]:
+    """Another hub on the same database, until left; where its API is."""
+    ports = {"RESTANTE_HTTP_PORT": "0", "RESTANTE_BANK_PORT": "0"}
+    second = Program("hub", ["hub", "--json"], environ=running.environ | ports, log=running.folder / "second.log")
+    await second.start()
+    running.second = second
+    try:
+        yield str((await second.ready())["api"])
+    finally:
+        running.second = None
+        await second.stop()
 
 
 @asynccontextmanager

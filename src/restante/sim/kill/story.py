@@ -262,8 +262,10 @@ class Story:
         machine.program = machine.bank
 
     async def filled(self) -> None:
-        """The disk is so full that nothing can be written, until it can."""
+        """The disk is so full that nothing can be written, until it can; after a kill there is room again."""
         machine = self.machine
+        if machine.kills:
+            return
         pages = (machine.state / BOOK_FILE).stat().st_size // PAGE_BYTES
         if not machine.program.is_running:
             await machine.start(RESTANTE_MAX_PAGES=str(pages + 2))

@@ -51,9 +51,9 @@ SELECT
 
 -- name: claim_tasks
 -- Lease the oldest tasks of one lane that are ready and that nobody else is looking at, of each share as many as it has
--- left: those that make codes, and all others. What a task is stands first in its body.
-UPDATE task t SET ready_at = %(until)s::timestamptz
-FROM (
+-- left: those that make codes, and all others. What a task is stands first in its body. What is chosen is chosen once
+-- (MATERIALIZED): where the table was last seen empty the server would else choose anew for each row it compares.
+WITH k AS MATERIALIZED (
     SELECT * FROM (
         SELECT lane, seq, ordinal, 'codes' AS share FROM task
         WHERE lane = %(lane)s AND ready_at <= %(now)s::timestamptz
@@ -64,7 +64,9 @@ FROM (
         SELECT lane, seq, ordinal, 'others' AS share FROM task
         WHERE lane = %(lane)s AND ready_at <= %(now)s::timestamptz
             AND position('{"task":"issue-code"'::bytea IN body) <> 1
-        ORDER BY lane, seq, ordinal LIMIT %(others)s FOR UPDATE SKIP LOCKED) b) k
+        ORDER BY lane, seq, ordinal LIMIT %(others)s FOR UPDATE SKIP LOCKED) b)
+UPDATE task t SET ready_at = %(until)s::timestamptz
+FROM k
 WHERE t.lane = %(lane)s AND t.lane = k.lane AND t.seq = k.seq AND t.ordinal = k.ordinal
 RETURNING k.share, t.seq, t.ordinal, t.attempts, t.body;
 
@@ -80,12 +82,13 @@ UPDATE task SET ready_at = %(until)s::timestamptz, attempts = attempts + 1
 WHERE lane = %(lane)s AND seq = %(seq)s AND ordinal = %(ordinal)s;
 
 -- name: claim_timers
--- Lease timers of one lane that are due and that nobody else is looking at, the longest due first.
-UPDATE timer t SET leased_until = %(until)s::timestamptz
-FROM (
+-- Lease timers of one lane that are due and that nobody else is looking at, the longest due first; chosen once, as tasks.
+WITH k AS MATERIALIZED (
     SELECT lane, parcel, kind FROM timer
     WHERE lane = %(lane)s AND due <= %(now)s::timestamptz AND leased_until <= %(now)s::timestamptz
-    ORDER BY lane, due, parcel, kind LIMIT %(timers)s FOR UPDATE SKIP LOCKED) k
+    ORDER BY lane, due, parcel, kind LIMIT %(timers)s FOR UPDATE SKIP LOCKED)
+UPDATE timer t SET leased_until = %(until)s::timestamptz
+FROM k
 WHERE t.lane = %(lane)s AND t.lane = k.lane AND t.parcel = k.parcel AND t.kind = k.kind
 RETURNING 'timers', t.parcel::text, t.kind, t.due;
 
