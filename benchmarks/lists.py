@@ -62,12 +62,40 @@ def measure(path: Path) -> Measured:
     return Measured(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, told | {"rows": answer["rows"]})
 
 
+def bring_in(count: int) -> None:
+    """Bring a clean list in through the API of a hub of its own, embedded PostgreSQL and fsync as in production."""
+    with tempfile.TemporaryDirectory(prefix="restante-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # the server of the database runs under an account of its own
+        path = Path(folder) / "points.csv"
+        rows = (row for row, _ in dirty_rows(1, count, count + 1))
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines(rows, ENGLISH, ","))
+        own = {"RESTANTE_STATE": f"{folder}/state", "RESTANTE_HTTP_PORT": "0", "RESTANTE_BANK_PORT": "0"}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("RESTANTE_")} | own
+        restante = [sys.executable, "-m", "restante"]
+        with subprocess.Popen([*restante, "hub", "--json"], env=environ, stdout=subprocess.PIPE, cwd=folder) as hub:  # noqa: S603
+            assert hub.stdout is not None
+            environ["RESTANTE_API"] = json.loads(hub.stdout.readline())["api"]
+            for doing in ("bring in", "again"):
+                began = time.perf_counter()
+                command = [*restante, "import", "points", str(path), "--yes", "--json"]
+                answer = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True, cwd=folder)  # noqa: S603
+                wall_s = time.perf_counter() - began
+                outcomes = json.loads(answer.stdout)["outcomes"]
+                print(f"{doing:>9}: {outcomes} in {wall_s:.1f} s, {count / wall_s:,.0f} rows a second", flush=True)
+            hub.terminate()
+
+
 def main() -> int:
     """Print a line for each length; 1 if something is not as planted, or above the stop."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     asked.add_argument("--german", action="store_true", help="semicolons and German columns")
+    asked.add_argument("--bring", type=int, default=0, help="bring so many points into a hub instead")
     given = asked.parse_args()
+    if given.bring:
+        bring_in(given.bring)
+        return 0
     header, delimiter = (GERMAN, ";") if given.german else (ENGLISH, ",")
     failed = False
     print("     rows       MB   wall s    cpu s  rows/s  peak MB   planted  rejected")

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from restante.carriers.lists.dialects import POINTS
 from restante.carriers.lists.points import Judged
 from restante.cli import list_sending, main
 from restante.cli.calling import Calls, calling
 from restante.cli.ending import Stop
+from restante.cli.list_bringing import Asked, Bringing
 from restante.cli.list_report import Report
 from tests.carriers.lists.dirty import GERMAN, as_bytes, dirty_list
 from tests.cli.conftest import Run
@@ -44,6 +47,18 @@ def test_a_dry_run_needs_no_network_and_writes_nothing(
         rows = list(csv.DictReader(file))
     assert {int(row["row"]): row["rule"] for row in rows if row["outcome"] == "rejected"} == dirty.planted
     assert not any(row[field][:1] in "=+@\x1b" for row in rows for field in ("value", "said") if row[field])
+
+
+def test_a_file_that_changes_meanwhile_is_let_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a list that somebody writes to between two of its readings, then the command stops and names it."""
+    monkeypatch.setenv("RESTANTE_STATE", str(tmp_path / "state"))
+    path = tmp_path / "city.csv"
+    path.write_text(CITY)
+    bringing = Bringing(Asked(file=path, yes=False, json=True, report=None), POINTS, Console(quiet=True))
+    path.write_text(CITY + "P9,pok|pop,48.2001,16.37,AT,Wien,Gasse 9,True\n")
+    with pytest.raises(Stop) as stopped:
+        bringing.bring()
+    assert stopped.value.code == "file-changed"
 
 
 def count(run: Run) -> int:
@@ -116,7 +131,8 @@ def test_parcels_in_flight_are_announced(run: Run, tmp_path: Path, monkeypatch: 
     """
     points, path, report = tmp_path / "points.json", tmp_path / "parcels.csv", tmp_path / "report.jsonl"
     points.write_text(json.dumps([BODY]))
-    assert "points brought in" not in ask(run, points, b"no\n", monkeypatch=monkeypatch)
+    for answer in (b"no\n", b"\x04"):
+        assert "points brought in" not in ask(run, points, answer, monkeypatch=monkeypatch)
     assert count(run) == 0
     assert "points brought in" in ask(run, points, b"y\n", monkeypatch=monkeypatch)
     points.write_text(json.dumps([{**BODY, "source": BANK}]))

@@ -5,7 +5,7 @@ The file is read anew for each of these steps and its rows are let go one by one
 
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
@@ -67,19 +67,18 @@ class Bringing:
 
     def bring(self) -> int:
         """The exit code: 0 only if every row was taken or could be."""
-        found = self._look_through()
-        with report_at(self._asked.report) as report, ExitStack() as stack:
+        found, sent = self._look_through(), False
+        with report_at(self._asked.report) as report:
             there, silence = self._there()
             account = self._judge(found, there, report)
             self._tell(found, account, silence)
-            broken = account.rejected or found.broken
-            if found.broken is None and account.accepted and self._wanted(account):
-                hub = stack.enter_context(calling(self._asked.api, self._asked.key_file))
-                self._send(hub, found, account, there=there or standing(hub), report=report)
-                broken = broken or account.outcomes["refused"]
+            if found.broken is None and account.accepted and self._wanted(account, there) and there is not None:
+                with calling(self._asked.api, self._asked.key_file) as hub:
+                    self._send(hub, found, account, there=there, report=report)
+                sent = True
         if self._asked.json:
-            say(as_plain(found, account, compared=not silence, broken=_told(found.broken), sent=self._asked.yes))
-        return REFUSED if broken else 0
+            say(as_plain(found, account, compared=not silence, broken=_told(found.broken), sent=sent))
+        return REFUSED if found.broken or account.rejected or account.outcomes["refused"] else 0
 
     def _look_through(self) -> Survey:
         overrides = dict(_override(one) for one in self._asked.column)
@@ -149,16 +148,20 @@ class Bringing:
             )
             self._console.print(f"Only {found.rows:,} rows could be read, so nothing is brought in.")
 
-    def _wanted(self, account: Account) -> bool:
-        """Whether to go on: told so, or asked on a terminal."""
+    def _wanted(self, account: Account, there: Standing | None) -> bool:
+        """Whether to go on: told so, or asked on a terminal once the list was compared with the network."""
         if self._asked.yes:
             return True
         if self._asked.json:
             return False
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if there is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
             self._console.print("This was a dry run. Bring them in with --yes.")
             return False
-        return self._console.input(f"Bring {account.accepted:,} {self._kind.name} in? [y/N] ").strip().lower() == "y"
+        try:
+            answer = self._console.input(f"Bring {account.accepted:,} {self._kind.name} in? [y/N] ", markup=False)
+        except EOFError:
+            return False
+        return answer.strip().lower() == "y"
 
     def _send(self, hub: Calls, found: Survey, account: Account, *, there: Standing, report: Report) -> None:
         account.outcomes.clear()
