@@ -34,7 +34,8 @@ FROM generate_series(1, %(timers)s) n;
 INSERT INTO source_session (lane, source, point, session, heard_at)
 SELECT n %% %(lanes)s, gen_random_uuid(), gen_random_uuid(), md5(n::text), now() - n * interval '1 s'
 FROM generate_series(1, %(banks)s) n;
-INSERT INTO open_case SELECT n %% %(lanes)s, gen_random_uuid(), 'door-stuck', now() - n * interval '1 s'
+INSERT INTO open_case
+SELECT n %% %(lanes)s, gen_random_uuid(), gen_random_uuid(), 'door-stuck', now() - n * interval '1 s'
 FROM generate_series(1, %(cases)s) n;
 ANALYZE;
 """
