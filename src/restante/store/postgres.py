@@ -58,7 +58,7 @@ _LOADED: Final[Mapping[str, tuple[str, msgspec.json.Decoder[Any], str]]] = {
     "sources": ("load_sources", bodies.SOURCE, "source"),
     "points": ("load_points", bodies.POINT, "id"),
 }
-_FORGETS: Final = ("forget_receipts", "forget_requests", "forget_attempts")
+_FORGETS: Final = ("forget_receipts", "forget_requests", "forget_attempts", "forget_cases")
 _PAGES_KNOWN: Final = 1024
 # How far the clocks of two hubs may differ: a page of the feed is looked for from this long before the last one's end.
 _CLOCK_SLACK: Final = timedelta(days=1)

@@ -279,6 +279,7 @@ def _cases(events: list[Recorded]) -> Iterator[Write]:
         arrays: Arrays = {"lanes": numbers(row.lane for row, _ in rows), "ids": uuids(event.case for _, event in rows)}
         if name == "open_cases":
             arrays |= {
+                "subjects": uuids(subject_of(row) for row, _ in rows),
                 "kinds": plain(event.what.value for _, event in rows),
                 "ats": instants(row.recorded_at for row, _ in rows),
             }

@@ -44,6 +44,19 @@ async def test_cases_are_counted_until_they_are_settled(api: Api) -> None:
     assert [kind for _, kind in counted(api)] == ["door-stuck"]
 
 
+async def test_a_case_that_an_old_hub_settled_leaves_the_count(api: Api) -> None:
+    """Given a row of a case that nobody holds open, when a day has passed, then it is gone and the others stay."""
+    await with_case(api)
+    point = await with_point_case(api)
+    with psycopg.connect(api.parts.dsn, autocommit=True) as db:
+        for subject in (point, "00000000-0000-7000-8000-000000000000"):
+            db.execute("INSERT INTO open_case VALUES (0, gen_random_uuid(), %s, 'forked', now())", [subject])
+    assert len(counted(api)) == 4
+    await api.ledger.upkeep(api.time.now())
+    assert counted(api) == held(api)
+    assert len(held(api)) == 2
+
+
 async def test_cases_from_before_the_count_are_taken_in(api: Api) -> None:
     """Given cases of an earlier version, when the migration has run, then they count from then on."""
     await with_case(api)

@@ -180,7 +180,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         "restante_outbox_tasks", _G, ("kind",),
-        "Do tasks pile up? Of each lane the first 10,000 are looked at.",
+        "Do tasks pile up? Of each lane the first 1,000 are looked at.",
         _TASKS, lambda seen: _waiting(_outbox(seen), "count"),
     ),
     Metric(

@@ -14,8 +14,8 @@ from restante.store import statements
 from restante.store.ledger import Ledger
 from restante.store.tables import Tables
 
-EVERY_SECONDS: Final = 15.0
-MOST: Final = 10_000
+EVERY_SECONDS: Final = 30.0
+MOST: Final = 1_000
 """So many rows of a queue are looked at in each lane: a figure that has reached it means at least that many."""
 
 AGES: Final[Mapping[str, float]] = {"0s": 0, "1m": 60, "10m": 600, "1h": 3_600, "1d": 86_400, "7d": 604_800}

@@ -182,9 +182,10 @@ SELECT pg_notify('restante', %(points)s);
 
 -- name: open_cases
 -- Cases that were opened.
-INSERT INTO open_case (lane, id, kind, opened_at)
+INSERT INTO open_case (lane, id, subject, kind, opened_at)
 SELECT
-    unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(kinds)s::text[]), unnest(%(ats)s::timestamptz[])
+    unnest(%(lanes)s::int[]), unnest(%(ids)s::uuid[]), unnest(%(subjects)s::uuid[]), unnest(%(kinds)s::text[]),
+    unnest(%(ats)s::timestamptz[])
 ON CONFLICT (lane, id) DO NOTHING;
 
 -- name: settle_cases
