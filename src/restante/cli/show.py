@@ -108,11 +108,16 @@ def prove(
     minutes: Annotated[float | None, Parameter(help="For how long; a minute if nothing is said.")] = None,
     seeds: Annotated[str | None, Parameter(help="Which seeds, as 1-300.")] = None,
     processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said.")] = None,
+    shrink: Annotated[int | None, Parameter(help="Find the smallest story in which this seed still fails.")] = None,
 ) -> None:
     """Run the simulation seed after seed; the account is kept by commit, and a proof that was stopped goes on."""
     from restante.sim.prove import main, parse_seeds
 
     assert part == "sim", "cyclopts lets no other part through"
+    if shrink is not None:
+        from restante.sim.shrink import main as find_smallest
+
+        sys.exit(find_smallest(shrink))
     try:
         parse_seeds(seeds or "1")
     except ValueError:

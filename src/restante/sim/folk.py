@@ -30,11 +30,13 @@ from restante.core.refusals import Refusal
 from restante.core.reservation import Firmness, Window
 from restante.core.time import Instant
 from restante.hub.engine import Outcome
+from restante.sim.chance import chance_of
 from restante.sim.clock import HOUR_MS, MINUTE_MS, Clock, Story
 from restante.sim.ground import Hands
 from restante.sim.hubside import SETTINGS, HubSide
 from restante.sim.mailbox import Letter
-from restante.sim.plot import Bent, Errand, Plot, Round
+from restante.sim.plot import Bent, Errand, Round
+from restante.sim.telling import Telling
 from restante.sim.visits import Box, Doorstep, Walk
 from restante.store.vault import ContactDetails
 
@@ -50,6 +52,7 @@ class Item(msgspec.Struct):
     id: ParcelId
     code: str
     errand: Errand
+    chance: Random
     letters: dict[str, str] = {}
     visits: int = 0
     is_bent: bool = False
@@ -69,16 +72,16 @@ class Folk:
     """Everybody, each doing what their errand says."""
 
     def __init__(
-        self, plot: Plot, stage: Stage, hub: HubSide, *, clock: Clock, story: Story, doorstep: Doorstep, chance: Random
+        self, telling: Telling, stage: Stage, hub: HubSide, *, clock: Clock, story: Story, doorstep: Doorstep
     ) -> None:
-        self.plot = plot
+        self.plot = telling.plot
         self.items: dict[str, Item] = {}
         self._stage = stage
         self._hub = hub
         self._clock = clock
         self._story = story
         self._doorstep = doorstep
-        self._chance = chance
+        self._chance = partial(chance_of, telling.seed)
         self._contacts: dict[tuple[int, int], ContactId] = {}
         self._are_home = False
 
@@ -98,10 +101,11 @@ class Folk:
     def _announce(self, errand: Errand) -> None:
         """Tell the hub of a parcel and ask for room."""
         lane = lane_of(self._stage.points[errand.point])
-        parcel = ParcelId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
-        code = parcel_code_from(self._chance.randbytes(64))
+        chance = self._chance(f"errand/{errand.number}")
+        parcel = ParcelId(laned_id(self._clock.now, chance.randbytes(8), lane))
+        code = parcel_code_from(chance.randbytes(64))
         assert code is not None
-        item = self.items[code] = Item(parcel, code, errand)
+        item = self.items[code] = Item(parcel, code, errand, chance)
         self._doorstep.ground.appear(parcel, Hands.SENDER if errand.is_drop_off else Hands.CARRIER)
         self._doorstep.codes[parcel], self._doorstep.owners[parcel] = code, errand.recipient
         if errand.is_drop_off:
@@ -117,7 +121,8 @@ class Folk:
         key = (errand.carrier, errand.recipient)
         if key not in self._contacts:
             lane = lane_of(self._stage.points[errand.point])
-            self._contacts[key] = ContactId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
+            drawn = self._chance(f"contact/{errand.carrier}/{errand.recipient}").randbytes(8)
+            self._contacts[key] = ContactId(laned_id(self._clock.now, drawn, lane))
         return self._contacts[key]
 
     def _announcement(self, item: Item, contact: ContactId) -> AnnounceParcel:
@@ -248,7 +253,7 @@ class Folk:
             case Bent.NO_SHOW | Bent.LATE:
                 return
             case Bent.WRONG_CODES:
-                wrong = [f"{self._chance.randrange(10**8):08}" for _ in range(self._chance.randrange(1, 7))]
+                wrong = [f"{item.chance.randrange(10**8):08}" for _ in range(item.chance.randrange(1, 7))]
                 self.walk(self._doorstep.guess(self._stage.boxes[number], wrong))
             case Bent.WRONG_POINT:
                 other = self._stage.boxes[(number + 1) % len(self._stage.boxes)]
@@ -283,7 +288,7 @@ class Folk:
         box = self._stage.boxes[self._stage.names.index(point)]
         leaves_it = item.errand.bent is Bent.LEAVES_IT and item.visits == 1
         self.walk(self._doorstep.collect(box, item.errand.recipient, item.letters[point], leaves_it=leaves_it))
-        self._clock.after(_AGAIN_MS + self._chance.randrange(HOUR_MS), partial(self._fetch, item, point))
+        self._clock.after(_AGAIN_MS + item.chance.randrange(HOUR_MS), partial(self._fetch, item, point))
 
     def _drop_off(self, item: Item, point: str) -> None:
         if self._are_home or self._doorstep.ground.spots[item.id] is not Hands.SENDER or item.visits >= _MOST_VISITS:

@@ -14,6 +14,7 @@ from restante.core.ids import Lane, SourceId
 from restante.edge.keeping import Keeps
 from restante.sim.clock import DAY_MS, HOUR_MS
 from restante.sim.invariants import FINAL, Seen
+from restante.sim.telling import Telling
 from restante.sim.world import World
 from restante.store.check import check
 from restante.store.ledger import JournalRow, Ledger, Recorded
@@ -26,7 +27,10 @@ _TOLD_LINES: Final = 30
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a seed came to. ``checked`` counts how often each rule was asked; ``seconds`` is what it took."""
+    """What a seed came to: how often each rule was ``checked``, and which were ``breached``, the first one first.
+
+    ``seconds`` is what telling it took.
+    """
 
     seed: int
     trace: str
@@ -36,6 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
     checked: dict[str, int]
     violations: tuple[str, ...] = ()
+    breached: tuple[str, ...] = ()
     story: tuple[str, ...] = ()
     ends: dict[str, int] = {}
     seconds: float = 0.0
@@ -48,15 +53,16 @@ def run(
     loop: asyncio.AbstractEventLoop | None = None,
     books: Path | None = None,
     plant: Callable[[World], None] | None = None,
+    telling: Telling | None = None,
 ) -> Outcome:
     """Tell the story of a seed and judge it.
 
-    ``ledger`` (with the ``loop`` it lives in) and ``books`` put real stores under it; ``plant`` may break the world
-    before it starts, to see whether anybody notices.
+    ``telling`` tells it with less in it than the seed foresees. ``ledger`` (with the ``loop`` it lives in) and
+    ``books`` put real stores under it; ``plant`` may break the world before it starts, to see whether anybody notices.
     """
     began_s = time.perf_counter()
     with _loop_or_new(loop) as at, capture_logs() as logs:
-        world = World(seed, at, ledger=ledger, books=books)
+        world = World(seed, at, ledger=ledger, books=books, telling=telling)
         try:
             world.set_up()
             if plant is not None:
@@ -162,11 +168,13 @@ def explain(outcome: Outcome) -> str:
         return f"seed {outcome.seed}: nothing was breached"
     breaches = "\n".join(f"  - {violation}" for violation in outcome.violations[:12])
     story = "\n".join(f"    {line}" for line in outcome.story)
-    return f"seed {outcome.seed} breaches:\n{breaches}\n  the story:\n{story}"
+    again = f"`restante prove sim --shrink {outcome.seed}` looks for the smallest story that still breaches this"
+    return f"seed {outcome.seed} breaches:\n{breaches}\n  the story:\n{story}\n  {again}"
 
 
 def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -> Outcome:
-    violations = (*world.breaches, *(f"{rule}: {what}" for rule, breaches in found.items() for what in breaches))
+    every = [*world.breaches.items(), *found.items()]
+    violations = tuple(f"{rule}: {what}" for rule, breaches in every for what in breaches)
     return Outcome(
         seed=world.seed,
         trace=world.story.trace,
@@ -176,6 +184,7 @@ def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -
         faults=dict(world.struck),
         checked={**world.watch.asked, **dict.fromkeys(found, 1)},
         violations=violations,
+        breached=tuple(rule for rule, breaches in every if breaches),
         story=tuple(_story_of(world, violations)) if violations else (),
         ends=dict(
             Counter(str(spot) if isinstance(spot, str) else "behind a door" for spot in world.ground.spots.values())

@@ -7,7 +7,7 @@ is said at once (`Doorstep.breach`).
 
 from collections.abc import Callable, Generator
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from restante.core.ids import ParcelId, SourceId
 from restante.edge.boards.steel import Deed
@@ -20,6 +20,12 @@ from restante.sim.steelwork import Steelwork
 Walk = Generator[int, None, None]
 """The steps of a visit; each value is how many milliseconds pass before the next one."""
 
+Breach = Callable[[str, str], None]
+"""Say that a rule is breached, and how."""
+
+WRONG_CODE: Final = "a wrong code opens nothing"
+OWN_DOOR: Final = "a door opens for those whose parcels lie behind it"
+FREE_DOOR: Final = "5: no compartment is chosen that has somebody else's parcel in it"
 _LOOKS = 40
 _LOOK_MS = 500
 _PATIENCE_LOOKS = 40
@@ -46,7 +52,7 @@ class Box(Protocol):
 class Doorstep:
     """What visits need to know of parcels: whose they are, what is written on them, and whom to tell of a breach."""
 
-    def __init__(self, ground: Ground, chance: Random, *, breach: Callable[[str], None], tell: Callable[[str], None]):
+    def __init__(self, ground: Ground, chance: Random, *, breach: Breach, tell: Callable[[str], None]):
         self.ground = ground
         self.chance = chance
         self.breach = breach
@@ -119,7 +125,7 @@ class Doorstep:
                 box.give(CodeEntered(code, _channel(box)))
                 yield 3 * SECOND_MS
                 if box.steel.pulses != before or _is_at_door(box):
-                    self.breach(f"a wrong code opened something at {box.source}")
+                    self.breach(WRONG_CODE, f"a wrong code opened something at {box.source}")
                     return
         finally:
             self._leave(box)
@@ -128,11 +134,11 @@ class Doorstep:
         inside = self.ground.behind(box.source, door)
         mine = [parcel for parcel in inside if self.owners[parcel] == person]
         if not mine:
-            self.breach(f"door {door} of {box.source} opened for person {person} on {self._named(inside) or 'nothing'}")
+            what = self._named(inside) or "nothing"
+            self.breach(OWN_DOOR, f"door {door} of {box.source} opened for person {person} on {what}")
         if len(mine) < len(inside) and not box.steel.staffed:
-            self.breach(
-                f"door {door} of {box.source} opened for person {person} on somebody else's {self._named(inside)}"
-            )
+            what = f"somebody else's {self._named(inside)}"
+            self.breach(OWN_DOOR, f"door {door} of {box.source} opened for person {person} on {what}")
         yield self.chance.randrange(2, 20) * SECOND_MS
         if not leaves_it:
             for parcel in self._handed_out(box, door, mine):
@@ -213,7 +219,8 @@ class Doorstep:
                 return
             strangers = [one for one in self.ground.behind(box.source, door) if self.owners[one] != self.owners[parcel]]
             if strangers and not box.steel.staffed:
-                self.breach(f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it")
+                what = f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it"
+                self.breach(FREE_DOOR, what)
             yield self.chance.randrange(3, 15) * SECOND_MS
             if box.screen is not None and not _asks_to_put(box.screen):
                 yield from self._shut(box, door)

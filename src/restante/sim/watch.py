@@ -12,6 +12,10 @@ from restante.sim.machine import Machine
 from restante.wire.codec import digest
 from restante.wire.journal import Entry
 
+FLUSHED: Final = "1: no actuation without a flushed intent"
+ONCE: Final = "2: no intent acts twice"
+SHUT: Final = "5: no compartment is chosen that is open"
+IN_FORCE: Final = "10: a revocation is in force"
 _PULSES_PER_INTENT: Final = 2
 _PAGE: Final = 100
 
@@ -21,7 +25,7 @@ Generation = tuple[SourceId, int, int]
 class Watch:
     """Notes breaches as they happen, and how often each rule was asked."""
 
-    def __init__(self, breach: Callable[[str], None]) -> None:
+    def __init__(self, breach: Callable[[str, str], None]) -> None:
         self.asked: Counter[str] = Counter()
         self._breach = breach
         self._pulses: Counter[tuple[SourceId, int, int]] = Counter()
@@ -50,22 +54,22 @@ class Watch:
 
     def saw_pulse(self, machine: Machine, door: int) -> None:
         """A lock is told to open: a flushed intent of this start must stand for it, on a grant in force, used once."""
-        self.asked["1: no actuation without a flushed intent"] += 1
+        self.asked[FLUSHED] += 1
         intent = next((entry for entry in newest_first(machine.book) if _is_intent(entry, door)), None)
         if intent is None:
-            self._breach(f"door {door} of {machine.source} is unlocked, and no intent was ever written down")
+            self._breach(FLUSHED, f"door {door} of {machine.source} is unlocked, and no intent was ever written down")
             return
         key = (machine.source, intent.log_epoch, intent.seq)
         self._pulses[key] += 1
-        self.asked["2: no intent acts twice"] += 1
+        self.asked[ONCE] += 1
         if self._pulses[key] > _PULSES_PER_INTENT or intent.boot != machine.boot:
-            self._breach(f"door {door} of {machine.source} is unlocked again on the intent of entry {intent.seq}")
+            self._breach(ONCE, f"door {door} of {machine.source} is unlocked again on the intent of entry {intent.seq}")
         if self._pulses[key] == 1:
             self._judge_grant(machine, intent)
             self._judge_door(machine, intent, door)
 
     def _judge_grant(self, machine: Machine, intent: Entry) -> None:
-        self.asked["10: a revocation is in force"] += 1
+        self.asked[IN_FORCE] += 1
         applied = next(
             (e for e in newest_first(machine.book) if e.kind == "manifest-applied" and _order(e) < _order(intent)), None
         )
@@ -74,12 +78,14 @@ class Watch:
             key = (machine.source, int(applied.data["hub_epoch"]), int(applied.data["generation"]))
             grants = self._grants.get(key, frozenset())
         if intent.data["grant"] not in grants:
-            self._breach(f"{machine.source} acts on {intent.data['grant']}, which is not on the list in force")
+            self._breach(
+                IN_FORCE, f"{machine.source} acts on {intent.data['grant']}, which is not on the list in force"
+            )
 
     def _judge_door(self, machine: Machine, intent: Entry, door: int) -> None:
-        self.asked["5: no compartment is chosen that is open"] += 1
+        self.asked[SHUT] += 1
         if intent.data["action"] == "deposit" and machine.steel.is_open(door):
-            self._breach(f"door {door} of {machine.source} was chosen for a deposit while it stands open")
+            self._breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit while it stands open")
 
 
 def newest_first(book: Keeps) -> Iterator[Entry]:

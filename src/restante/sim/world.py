@@ -12,7 +12,6 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any, Final, TypeVar
 
 from restante.core.bank import BankModule, Compartment, Point, Source, SourceKind
@@ -27,7 +26,7 @@ from restante.hub.engine import Accepted
 from restante.hub.fleet.keys import verifier_of
 from restante.hub.fleet.manifests import ORG_SUBJECT
 from restante.hub.fleet.shelf import MemoryShelf
-from restante.sim import faults
+from restante.sim.chance import chance_of
 from restante.sim.clock import HOUR_MS, SECOND_MS, Clock, Story
 from restante.sim.cupboard import FragileRows, MemoryAttempts, MemoryVault
 from restante.sim.faults import Fault, Kind
@@ -37,9 +36,9 @@ from restante.sim.hubside import SETTINGS, HubSide, Stores, WorkerKilled, keys_f
 from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
-from restante.sim.plot import Plot, draw
 from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
+from restante.sim.telling import Telling, telling_of
 from restante.sim.visits import Doorstep
 from restante.sim.watch import Watch
 from restante.store.ledger import Credential, Ledger
@@ -61,14 +60,15 @@ class World:
         *,
         ledger: Ledger | None = None,
         books: Path | None = None,
-        plot: Plot | None = None,
+        telling: Telling | None = None,
     ) -> None:
+        self.telling = telling or telling_of(seed)
         self.seed = seed
         self.clock = Clock(START)
         self.story = Story(self.clock)
-        self.breaches: list[str] = []
+        self.breaches: dict[str, list[str]] = {}
         self.struck: Counter[str] = Counter()
-        self.plot = plot or draw(chance_of(seed, "plot"))
+        self.plot = self.telling.plot
         self.ground = Ground()
         self.watch = Watch(self.breach)
         self.mail = Mailboxes(self.clock)
@@ -85,10 +85,10 @@ class World:
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
         self.doorstep = Doorstep(self.ground, chance_of(seed, "visits"), breach=self.breach, tell=self.story.tell)
 
-    def breach(self, what: str) -> None:
-        """Something happened that must never happen."""
+    def breach(self, rule: str, what: str) -> None:
+        """Something happened that a rule forbids."""
         self.story.tell(f"BREACH: {what}")
-        self.breaches.append(what)
+        self.breaches.setdefault(rule, []).append(what)
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The outcome of something asynchronous."""
@@ -112,18 +112,14 @@ class World:
             for number in range(self.plot.points)
         }
         stage = Stage(self.points, self.names, self.machines, self.rounds)
-        self.folk = Folk(
-            self.plot, stage, self.hub, clock=self.clock, story=self.story, doorstep=self.doorstep,
-            chance=chance_of(self.seed, "people"),
-        )  # fmt: skip
+        self.folk = Folk(self.telling, stage, self.hub, clock=self.clock, story=self.story, doorstep=self.doorstep)
         self.mail.on_letter = self.folk.reads
         for number, machine in enumerate(self.machines):
             self.clock.at((number + 1) * SECOND_MS, machine.start)
         self.clock.after(HOUR_MS // 2, self.hub.keep_house)
         self.hub.keep_working()
         self.folk.begin()
-        planned = faults.plan(chance_of(self.seed, "faults"), days=self.plot.days, sources=len(self.sources))
-        for fault in planned if self.plot.errands else ():
+        for fault in self.telling.faults:
             self.clock.at(fault.at_ms, partial(self.strike, fault))
 
     def _id(self, number: int) -> PointId:
@@ -312,8 +308,3 @@ class World:
             for door in () if machine.steel.staffed else range(1, machine.steel.doors + 1):
                 machine.steel.touch(door, Deed.MEND)
         self._start_hub()
-
-
-def chance_of(seed: int, part: str) -> Random:
-    """The chance of one part of a world: one more fault elsewhere does not change what it draws."""
-    return Random(f"{seed}/{part}")  # noqa: S311 - stories are told again, secrets are not

@@ -1,0 +1,21 @@
+"""What a story is told from: a seed, and what it foresees. A value, so that a story can be told with less in it."""
+
+import msgspec
+
+from restante.sim.chance import chance_of
+from restante.sim.faults import Fault, plan
+from restante.sim.plot import Plot, draw
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """The plot and the faults of a story; all other chance in it comes from the seed as well."""
+
+    seed: int
+    plot: Plot
+    faults: tuple[Fault, ...] = ()
+
+
+def telling_of(seed: int) -> Telling:
+    """What the seed alone foresees."""
+    plot = draw(chance_of(seed, "plot"))
+    return Telling(seed, plot, plan(chance_of(seed, "faults"), days=plot.days, sources=plot.points))
