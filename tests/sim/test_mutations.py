@@ -4,7 +4,6 @@ Each plant breaks one rule of the real code where it is kept. A rule that nothin
 """
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import msgspec
@@ -16,10 +15,10 @@ from restante.edge.inputs import Unlock
 from restante.edge.keeping import KeptAgent
 from restante.hub.fleet import session
 from restante.hub.worker.steps import Steps
-from restante.sim import faults
-from restante.sim.plot import draw
+from restante.sim.faults import Kind
 from restante.sim.rows import RowLedger
 from restante.sim.run import run
+from restante.sim.telling import telling_of
 from restante.wire import journal, manifest
 
 # Tracing would double the time; what is planted here says nothing about which lines the real code runs.
@@ -161,6 +160,4 @@ def _believing(real: Any, head: Any, entries: Any, **more: Any) -> Any:
 
 
 def _is_cloned(seed: int) -> bool:
-    plot = draw(Random(f"{seed}/plot"))
-    planned = faults.plan(Random(f"{seed}/faults"), days=plot.days, sources=plot.points)
-    return any(fault.kind is faults.Kind.DISK_CLONED for fault in planned)
+    return any(fault.kind is Kind.DISK_CLONED for fault in telling_of(seed).faults)

@@ -115,6 +115,7 @@ def _seen(world: World) -> Seen:
     journals = {machine.source: _journal(world, machine.book) for machine in world.machines}
     return Seen(
         ground=world.ground,
+        season=world.telling.season,
         heads=heads,
         feeds={lane: _feed(world, lane) for lane in heads},
         parcels=world.wait(ledger.parcels(announced)),
@@ -122,7 +123,7 @@ def _seen(world: World) -> Seen:
         journals=journals,
         stays={machine.source: machine.agent.state.stays if machine.agent else {} for machine in world.machines},
         points=dict(zip(world.points, world.sources, strict=True)),
-        told={name: world.mail.told[code] for name, code in world.codes().items()},
+        told={name: world.mail.told[code] + world.mail.refused[code] for name, code in world.codes().items()},
         cloned=frozenset(clone.source for clone in world.clones),
         forked=frozenset(source for source in world.sources if _is_forked(world, source)),
         tasks_left=_tasks_left(world),

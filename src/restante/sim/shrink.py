@@ -72,7 +72,7 @@ def main(seed: int, *, most: int = MOST_TELLINGS, console: Console | None = None
     telling = telling_of(seed)
     whole = run(seed)
     if not whole.breached:
-        console.print(explain(whole), markup=False, highlight=False)
+        console.print(explain(whole), markup=False, highlight=False, soft_wrap=True)
         return 0
     search = Search(telling, partial(breaches_rule, whole.breached[0]), most=most)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} tellings"))
@@ -81,7 +81,7 @@ def main(seed: int, *, most: int = MOST_TELLINGS, console: Console | None = None
         search.on_telling = lambda: bar.update(shown, advance=1, left=_size(search.best))
         smallest = shrink(search)
     outcome = run(seed, telling=smallest)
-    console.print("\n".join([*in_words(smallest), explain(outcome)]), markup=False, highlight=False)
+    console.print("\n".join([*in_words(smallest), explain(outcome)]), markup=False, highlight=False, soft_wrap=True)
     return 1
 
 
@@ -90,6 +90,8 @@ def in_words(telling: Telling) -> Iterator[str]:
     plot = telling.plot
     *banks, staffed = plot.doors
     yield f"The smallest story found of seed {telling.seed}: {plot.days} days, {_size(telling)}."
+    if telling.season.changes_at is not None:
+        yield f"  It begins {telling.season.start:%d %B %Y}, and clocks are changed on the third day."
     for number, ranks in enumerate(banks):
         yield f"  Point {number} is a locker bank with doors of size {', '.join(map(str, ranks))}."
     yield f"  Point {len(banks)} is a counter with {len(staffed)} shelf places."
