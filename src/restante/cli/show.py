@@ -103,7 +103,9 @@ def bench(
 
 
 def prove(
-    part: Annotated[Literal["sim"], Parameter(help="What to prove.")] = "sim",
+    part: Annotated[
+        Literal["sim", "bugs"], Parameter(help="What to prove: the simulation, or that it catches planted bugs.")
+    ] = "sim",
     *,
     minutes: Annotated[float | None, Parameter(help="For how long; a minute if nothing is said.")] = None,
     seeds: Annotated[str | None, Parameter(help="Which seeds, as 1-300.")] = None,
@@ -113,7 +115,10 @@ def prove(
     """Run the simulation seed after seed; the account is kept by commit, and a proof that was stopped goes on."""
     from restante.sim.prove import main, parse_seeds
 
-    assert part == "sim", "cyclopts lets no other part through"
+    if part == "bugs":
+        from restante.sim.catching import main as catch
+
+        sys.exit(catch())
     if shrink is not None:
         from restante.sim.shrink import main as find_smallest
 

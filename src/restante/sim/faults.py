@@ -44,6 +44,7 @@ class Kind(StrEnum):
     CLOCK_TURNED = "the controller's clock is turned by years while it runs"
     CLOCK_DRIFTS = "the controller's clock drifts"
     DISK_CLONED = "the controller's disk is cloned and runs twice"
+    CONTROLLER_REPLACED = "the controller is replaced, and its old disk turns up later"
     DOOR_SHUT_EARLY = "somebody pushes the door shut before the parcel is through"
     PARCELS_MIXED_UP = "a courier puts two parcels behind each other's doors"
     SIZE_WRONG = "a parcel is larger than was announced"
@@ -94,6 +95,7 @@ _SHARES: Final = {
     Kind.CLOCK_TURNED: 0.12,
     Kind.CLOCK_DRIFTS: 0.12,
     Kind.DISK_CLONED: 0.08,
+    Kind.CONTROLLER_REPLACED: 0.12,
     Kind.DOOR_SHUT_EARLY: 0.15,
     Kind.PARCELS_MIXED_UP: 0.1,
     Kind.SIZE_WRONG: 0.15,
@@ -155,7 +157,7 @@ def _length(kind: Kind, chance: Random) -> int:
             return chance.choice((5 * SECOND_MS, 40 * SECOND_MS, 10 * MINUTE_MS, 3 * HOUR_MS))
         case (
             Kind.DOOR_JAMMED | Kind.DOOR_BLOCKED | Kind.SENSOR_LIES | Kind.DISK_CLONED
-            | Kind.BOARD_SLOW | Kind.COILS_HOT | Kind.MAIL_REFUSED
+            | Kind.CONTROLLER_REPLACED | Kind.BOARD_SLOW | Kind.COILS_HOT | Kind.MAIL_REFUSED
         ):  # fmt: skip
             return chance.randrange(2 * HOUR_MS, 20 * HOUR_MS)
         case Kind.CODES_GUESSED:

@@ -18,8 +18,10 @@ from restante.sim.telling import Telling
 from restante.sim.world import World
 from restante.store.check import check
 from restante.store.ledger import JournalRow, Ledger, Recorded
-from restante.wire.journal import Entry
+from restante.wire.journal import MAX_BATCH, Entry
 
+NOTHING_RAISES: Final = "nothing raises"
+NO_BUG_LOGGED: Final = "no task or timer meets a bug"
 REST_HOURS: Final = 30
 MOST_HOURS: Final = 120
 _PAGE: Final = 1_000
@@ -72,8 +74,8 @@ def run(
             come_to_rest(world)
             found = judge(world)
         except Exception as bug:  # noqa: BLE001 - a bug of the product's ends a story like any other breach
-            found = {"nothing raises": [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
-        found["no task or timer meets a bug"] = [str(log) for log in logs if log["log_level"] == "error"]
+            found = {NOTHING_RAISES: [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
+        found[NO_BUG_LOGGED] = [str(log) for log in logs if log["log_level"] == "error"]
     return _outcome(world, found, time.perf_counter() - began_s)
 
 
@@ -152,11 +154,9 @@ def _journal(world: World, book: Keeps) -> Sequence[JournalRow]:
 
 
 def entries_of(book: Keeps) -> Sequence[Entry]:
-    """Every entry of a book's newest log, oldest first."""
-    entries: list[Entry] = []
-    while page := book.entries_from(len(entries) + 1):
-        entries += page
-    return entries
+    """Every entry of every log of a book, oldest first."""
+    spans = ((log.epoch, range(1, log.seq + 1, MAX_BATCH)) for log in book.extents())
+    return [entry for epoch, span in spans for first in span for entry in book.entries_from(first, epoch=epoch)]
 
 
 def _tasks_left(world: World) -> int:

@@ -111,9 +111,7 @@ def _replay(world: "World", fault: Fault) -> None:
 
 def _cut_power(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
-    before, machine.on_power_lost = machine.on_power_lost, lambda: None
-    machine.lose_power()
-    machine.on_power_lost = before
+    _turn_off(machine)
     world.clock.after(fault.lasts_ms, partial(world.start, machine))
 
 
@@ -174,6 +172,43 @@ def _let_clock_drift(world: "World", fault: Fault) -> None:
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
 
+def _replace_controller(world: "World", fault: Fault) -> None:
+    """As `docs/how-to/controllers.md` has it; the old certificates end, and with them the sessions and any clone."""
+    machine, old = world.machines[fault.source], world.machines[fault.source].book
+    if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
+        return
+    _turn_off(machine)
+    if link := world.links.get(machine.source):
+        link.drop(by_hub=True)
+    world.begin_epoch(fault.source, old.head.epoch + 1, partial(_install, world, fault, old))
+
+
+def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
+    machine = world.machines[fault.source]
+    machine.take_book(MemoryBook(old.source))
+    world.start(machine)
+    world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
+
+
+def _find_disk(world: "World", fault: Fault, old: MemoryBook) -> None:
+    """What the old disk holds is taken into the new book, once that has begun an epoch of its own."""
+    machine = world.machines[fault.source]
+    book = machine.book
+    if not isinstance(book, MemoryBook) or book.head.epoch <= old.head.epoch:
+        world.clock.after(HOUR_MS, partial(_find_disk, world, fault, old))
+        return
+    _turn_off(machine)
+    book.take_in(old)
+    world.start(machine)
+
+
+def _turn_off(machine: Machine) -> None:
+    """Power goes, and does not come back by itself."""
+    before, machine.on_power_lost = machine.on_power_lost, lambda: None
+    machine.lose_power()
+    machine.on_power_lost = before
+
+
 def _clone(world: "World", fault: Fault) -> None:
     """The disk is copied into another machine, which runs beside the first until somebody notices the smoke."""
     original = world.machines[fault.source]
@@ -212,7 +247,7 @@ def _guess(world: "World", fault: Fault) -> None:
     for after_ms in range(0, fault.lasts_ms, 3 * MINUTE_MS):
         codes = [f"{chance.randrange(10**8):08}" for _ in range(_GUESSES_AT_ONCE)]
         world.clock.after(after_ms, partial(world.folk.walk, world.doorstep.guess(machine, codes)))
-    for after_ms in range(HOUR_MS // 3, fault.lasts_ms, HOUR_MS):
+    for after_ms in range(HOUR_MS // 4, fault.lasts_ms, HOUR_MS // 4):
         world.clock.after(after_ms, machine.lose_power)
 
 
@@ -249,6 +284,7 @@ _STRIKES: Final[Mapping[Kind, Strike]] = {
     Kind.CLOCK_TURNED: _turn_clock,
     Kind.CLOCK_DRIFTS: _let_clock_drift,
     Kind.DISK_CLONED: _clone,
+    Kind.CONTROLLER_REPLACED: _replace_controller,
     Kind.DOOR_SHUT_EARLY: _be_hasty,
     Kind.PARCELS_MIXED_UP: _mix_up,
     Kind.SIZE_WRONG: _understate_size,

@@ -7,13 +7,13 @@ change what people do.
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from restante.core.bank import BankModule, Compartment, Point, Source, SourceKind
-from restante.core.commands import InstallSource, ProvisionPoint
+from restante.core.commands import InstallSource, ProvisionPoint, StartEpoch
 from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId, laned_id
 from restante.core.time import millis
 from restante.edge.book import create_book
@@ -39,7 +39,7 @@ from restante.sim.telling import Telling, telling_of
 from restante.sim.visits import Doorstep
 from restante.sim.watch import Watch
 from restante.store.ledger import Credential, Ledger
-from restante.wire.journal import Entry
+from restante.wire.journal import Entry, write_entry
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class World:
         """Whether the hub holds an entry as it was written."""
         span = range(entry.seq, entry.seq + 1)
         rows = self.wait(self.rows.journal(SourceId(entry.source), entry.log_epoch, span))
-        return [row.hash for row in rows] == [entry.hash]
+        return [row.entry for row in rows] == [write_entry(entry)]
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The outcome of something asynchronous."""
@@ -195,10 +195,26 @@ class World:
         assert outcomes is not None
         assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
 
-    def _courier_code(self, carrier: int, number: int) -> str:
+    def begin_epoch(self, number: int, epoch: int, then: Callable[[], None]) -> None:
+        """Begin a new log epoch for a new controller, put couriers' codes there anew, and go on; in a while if not now.
+
+        An epoch that has begun already is what was asked for.
+        """
+        point, source = self.points[number], self.sources[number]
+        command = StartEpoch(CommandId(f"epoch:{source}:{epoch}"), "operator", self.clock.now, point, source, epoch)
+        outcomes = self.hub.submit([command])
+        if outcomes is None:
+            self.clock.after(5 * MINUTE_MS, partial(self.begin_epoch, number, epoch, then))
+            return
+        for carrier in range(self.plot.carriers):
+            self._courier_code(carrier, number, epoch)
+        then()
+
+    def _courier_code(self, carrier: int, number: int, epoch: int = 1) -> str:
         code = f"{chance_of(self.seed, f'courier/{carrier}/{number}').randrange(10**8):08}"
-        verifier = verifier_of(code, self.hub.stores.keys, source=self.sources[number], epoch=1, settings=SETTINGS)
-        credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", 1, verifier)
+        keys = self.hub.stores.keys
+        verifier = verifier_of(code, keys, source=self.sources[number], epoch=epoch, settings=SETTINGS)
+        credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", epoch, verifier)
         assert self.wait(self.rows.put_credential(credential))
         return code
 
