@@ -51,7 +51,7 @@ def a_story() -> Kit:
     boxes.on_letter = letters.append
 
     async def cut() -> None:
-        boxes.is_down = True
+        boxes.stop()
 
     return Kit(boxes, cut, lambda: [letter.code for letter in letters if letter.to == str(AINO)])
 

@@ -25,6 +25,7 @@ from restante.sim.ground import Hands
 from restante.sim.mailbox import Letter
 from restante.sim.plot import Plot
 from restante.sim.run import come_to_rest, judge
+from restante.sim.telling import Telling
 from restante.sim.world import World
 from restante.store.vault import ContactDetails
 
@@ -37,7 +38,7 @@ def world() -> Iterator[World]:
     """A network of one locker bank with two small doors and a large one, and a counter; everything has started."""
     loop = asyncio.new_event_loop()
     quiet = Plot(days=1, lanes=1, carriers=1, doors=((0, 0, 2), (0,)), errands=(), rounds=())
-    world = World(1, loop, plot=quiet)
+    world = World(1, loop, telling=Telling(1, quiet))
     world.set_up()
     pass_time(world, minutes=1)
     yield world
@@ -116,7 +117,7 @@ def test_a_parcel_is_announced_promised_deposited_told_of_and_collected(world: W
     # Nothing is left to do, and nothing is in disagreement: journals hash for hash, counters, order, custody.
     come_to_rest(world)
     assert {rule: breaches for rule, breaches in judge(world).items() if breaches} == {}
-    assert world.breaches == []
+    assert not world.breaches
 
 
 def parcel_and_recipient(world: World) -> tuple[ParcelId, ContactId]:

@@ -172,6 +172,13 @@ def test_two_entries_of_one_batch_with_one_number_are_a_fork() -> None:
     assert result == Fork(at_seq=1, why="two entries of one batch hold this number")
 
 
+def test_a_damaged_epoch_is_damage_and_no_other_history() -> None:
+    """Given an entry whose epoch was changed on its way, when it is checked, then it is broken and nobody is forked."""
+    changed = msgspec.structs.replace(LOG[3], log_epoch=7)
+    found = journal.check_batch(head_of(LOG, 3), [changed], source=SOURCE)
+    assert found == Broken(seq=4, why="its hash is not the hash of what it says")
+
+
 def test_entries_of_another_source_or_too_many_are_broken() -> None:
     """Given a log of another bank, or more than a batch holds, then nothing is taken."""
     assert journal.check_batch(START, log(2, source="bank-2"), source=SOURCE) == Broken(

@@ -31,7 +31,7 @@ app.command("restante.cli.bringing:app", name="import", help="Bring points, parc
 app.command("restante.cli.network:points", name="points", help="Find pick-up points and the room they have.")
 app.command("restante.cli.parcels:app", name="parcel", help="Announce, show and follow parcels.")
 app.command("restante.cli.show:bench", name="bench", help="Measure custody transitions per second.")
-app.command("restante.cli.show:prove", name="prove", help="Run one long proof, seed after seed.")
+app.command("restante.cli.proving:prove", name="prove", help="Run one long proof.")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`restante demo`, `bench` and `prove`: the network at play, measured, and proven."""
+"""`restante demo` and `bench`: the network at play, and measured."""
 
 import os
 import subprocess
@@ -101,29 +101,3 @@ def bench(
         raise Stop(
             "floor-missed", field=", ".join(failed), rule="A benchmark has failed; it says above what it missed."
         )
-
-
-def prove(
-    part: Annotated[Literal["sim", "kill"], Parameter(help="What to prove.")] = "sim",
-    *,
-    minutes: Annotated[float | None, Parameter(help="For how long; a minute if nothing is said.")] = None,
-    seeds: Annotated[str | None, Parameter(help="Which seeds, as 1-300.")] = None,
-    processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said.")] = None,
-) -> None:
-    """Prove for long; the account is kept by commit, and a proof that was stopped goes on.
-
-    sim runs the simulation seed after seed. kill runs the real programs and kills them: banks at every named moment,
-    hub, worker and database under load; it also restores a hub from a backup. It ends by itself; of the options it
-    takes --minutes alone, after which it begins nothing more.
-    """
-    from restante.sim.prove import main, parse_seeds
-
-    if part == "kill":
-        from restante.sim.kill.prove import main as kill
-
-        sys.exit(kill(minutes=minutes))
-    try:
-        parse_seeds(seeds or "1")
-    except ValueError:
-        raise Stop("seeds-malformed", field="--seeds", rule="Seeds are a number or a span, as 7 or 1-300.") from None
-    sys.exit(main(minutes=minutes, seeds=seeds, processes=processes))

@@ -28,6 +28,13 @@ class MemoryBook:
         for entry in writing.appended:
             self.entries.setdefault(entry.log_epoch, []).append(entry)
 
+    def take_in(self, old: "MemoryBook") -> tuple[Extent, ...]:
+        """See `book.Book.take_in`."""
+        taken = [epoch for epoch in old.entries if epoch < self.head.epoch and not self.entries.get(epoch)]
+        for epoch in taken:
+            self.entries[epoch], self.acked[epoch] = list(old.entries[epoch]), old.acked[epoch]
+        return tuple(one for one in self.extents() if one.epoch in taken)
+
     def values(self, prefix: str = "") -> dict[str, bytes]:
         """All values whose names begin so, by name."""
         return {name: value for name, value in sorted(self.kept.items()) if name.startswith(prefix)}

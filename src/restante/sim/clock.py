@@ -68,7 +68,7 @@ class Story:
 
     def tell(self, text: str) -> None:
         """Add a line."""
-        line = f"{_when(self._clock.now_ms)}  {text}"
+        line = f"{when(self._clock.now_ms)}  {text}"
         self._lines.append(line)
         self._digest.update(line.encode())
 
@@ -86,7 +86,8 @@ class Story:
         return self._digest.hexdigest()
 
 
-def _when(at_ms: int) -> str:
+def when(at_ms: int) -> str:
+    """A moment of a story as it is told: ``day 2 07:15:00``."""
     day, rest = divmod(at_ms, DAY_MS)
     hours, rest = divmod(rest, HOUR_MS)
     minutes, rest = divmod(rest, MINUTE_MS)

@@ -1,22 +1,79 @@
 """What the worker keeps beside the ledger, in memory: people's details and codes, and what was tried to tell them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 
-from restante.core.ids import ContactId, ParcelId, PointId
-from restante.sim.rows import RowLedger
+from restante.core.commands import Keys
+from restante.core.ids import CommandId, ContactId, Lane, ParcelId, PointId, SourceId
+from restante.core.parcel import Parcel
+from restante.core.time import Instant
+from restante.core.world import SourceHead
+from restante.sim.rows import RowBatch, RowLedger
 from restante.store.attempts import Attempt, Errand
-from restante.store.ledger import TaskRow
+from restante.store.ledger import PointView, StoreDown, TaskRow, TimerRow
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
 
 
 class FragileRows(RowLedger):
-    """The rows of a story, with a place to stop a worker between the effect of a task and crossing it off."""
+    """The rows of a story: they can be out of reach, and a worker stopped between a task's effect and crossing it off.
+
+    Everything a hub does begins with one of the calls that fail while the database is down.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.before_finish: Callable[[], None] = _go_on
+        self._outages = 0
+
+    def stop(self) -> None:
+        """The database is down."""
+        self._outages += 1
+
+    def go_on(self) -> None:
+        """It is up again, unless something else keeps it down."""
+        self._outages = max(0, self._outages - 1)
+
+    def heal(self) -> None:
+        """From now on it stays up."""
+        self._outages = 0
+
+    def _reach(self) -> None:
+        if self._outages:
+            raise StoreDown
+
+    @asynccontextmanager
+    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:
+        """See ``Ledger.transact``."""
+        self._reach()
+        async with super().transact(keys, receipts) as batch:
+            yield batch
+
+    async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
+        """See ``Ledger.parcels``."""
+        self._reach()
+        return await super().parcels(ids)
+
+    async def source(self, source: SourceId) -> SourceHead | None:
+        """See ``Ledger.source``."""
+        self._reach()
+        return await super().source(source)
+
+    async def view(self, point: PointId) -> PointView | None:
+        """See ``Ledger.view``."""
+        self._reach()
+        return await super().view(point)
+
+    async def claim_tasks(self, now: Instant, limit: int, lease_seconds: float, *, codes: int) -> Sequence[TaskRow]:
+        """See ``Ledger.claim_tasks``."""
+        self._reach()
+        return await super().claim_tasks(now, limit, lease_seconds, codes=codes)
+
+    async def claim_timers(self, now: Instant, limit: int, lease_seconds: float) -> Sequence[TimerRow]:
+        """See ``Ledger.claim_timers``."""
+        self._reach()
+        return await super().claim_timers(now, limit, lease_seconds)
 
     async def finish_tasks(self, done: Iterable[TaskRow]) -> None:
         """See ``Ledger.finish_tasks``."""

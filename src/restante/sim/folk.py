@@ -30,16 +30,19 @@ from restante.core.refusals import Refusal
 from restante.core.reservation import Firmness, Window
 from restante.core.time import Instant
 from restante.hub.engine import Outcome
+from restante.sim.chance import chance_of
 from restante.sim.clock import HOUR_MS, MINUTE_MS, Clock, Story
-from restante.sim.ground import Hands
+from restante.sim.ground import Behind, Hands
 from restante.sim.hubside import SETTINGS, HubSide
-from restante.sim.mailbox import Letter
-from restante.sim.plot import Bent, Errand, Plot, Round
-from restante.sim.visits import Box, Doorstep, Walk
+from restante.sim.mailbox import Letter, address_of
+from restante.sim.plot import Bent, Errand, Round
+from restante.sim.telling import Telling
+from restante.sim.visits import USED_CODE, Box, Doorstep, Walk
 from restante.store.vault import ContactDetails
 
 _AGAIN_MS: Final = 3 * HOUR_MS
 _MOST_VISITS: Final = 6
+_NOT_YET_IN: Final = frozenset({Hands.CARRIER, Hands.SENDER})
 _LOADING_MS: Final = 2 * HOUR_MS
 _LONGEST_HOLD: Final = timedelta(hours=SETTINGS.longest_hold_hours)
 
@@ -50,6 +53,7 @@ class Item(msgspec.Struct):
     id: ParcelId
     code: str
     errand: Errand
+    chance: Random
     letters: dict[str, str] = {}
     visits: int = 0
     is_bent: bool = False
@@ -69,16 +73,16 @@ class Folk:
     """Everybody, each doing what their errand says."""
 
     def __init__(
-        self, plot: Plot, stage: Stage, hub: HubSide, *, clock: Clock, story: Story, doorstep: Doorstep, chance: Random
+        self, telling: Telling, stage: Stage, hub: HubSide, *, clock: Clock, story: Story, doorstep: Doorstep
     ) -> None:
-        self.plot = plot
+        self.plot = telling.plot
         self.items: dict[str, Item] = {}
         self._stage = stage
         self._hub = hub
         self._clock = clock
         self._story = story
         self._doorstep = doorstep
-        self._chance = chance
+        self._chance = partial(chance_of, telling.seed)
         self._contacts: dict[tuple[int, int], ContactId] = {}
         self._are_home = False
 
@@ -98,16 +102,17 @@ class Folk:
     def _announce(self, errand: Errand) -> None:
         """Tell the hub of a parcel and ask for room."""
         lane = lane_of(self._stage.points[errand.point])
-        parcel = ParcelId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
-        code = parcel_code_from(self._chance.randbytes(64))
+        chance = self._chance(f"errand/{errand.number}")
+        parcel = ParcelId(laned_id(self._clock.now, chance.randbytes(8), lane))
+        code = parcel_code_from(chance.randbytes(64))
         assert code is not None
-        item = self.items[code] = Item(parcel, code, errand)
+        item = self.items[code] = Item(parcel, code, errand, chance)
         self._doorstep.ground.appear(parcel, Hands.SENDER if errand.is_drop_off else Hands.CARRIER)
         self._doorstep.codes[parcel], self._doorstep.owners[parcel] = code, errand.recipient
         if errand.is_drop_off:
             self._doorstep.senders.add(parcel)
         contact = self._contact(errand)
-        person = ContactDetails(f"Person {errand.recipient}", (f"p{errand.recipient}@people.example",), language="en")
+        person = ContactDetails(f"Person {errand.recipient}", (address_of(errand.recipient),), language="en")
         self._hub.wait(self._hub.stores.vault.remember(contact, person))
         commands: list[AnyCommand] = [self._announcement(item, contact), self._reservation(item, errand.point, 0)]
         self._ask(commands, partial(self._answered, item))
@@ -117,7 +122,8 @@ class Folk:
         key = (errand.carrier, errand.recipient)
         if key not in self._contacts:
             lane = lane_of(self._stage.points[errand.point])
-            self._contacts[key] = ContactId(laned_id(self._clock.now, self._chance.randbytes(8), lane))
+            drawn = self._chance(f"contact/{errand.carrier}/{errand.recipient}").randbytes(8)
+            self._contacts[key] = ContactId(laned_id(self._clock.now, drawn, lane))
         return self._contacts[key]
 
     def _announcement(self, item: Item, contact: ContactId) -> AnnounceParcel:
@@ -195,7 +201,7 @@ class Folk:
         """Two hours before a round the van is loaded with what the hub has promised room to there."""
         load = []
         in_hand = [item for item in self.items.values() if self._may_load(item, each)]
-        known = self._hub.parcels([item.id for item in in_hand]) if self._hub.process is not None and in_hand else {}
+        known = self._hub.parcels([item.id for item in in_hand]) if in_hand else {}
         for item in in_hand:
             parcel = known.get(item.id)
             if parcel is None:
@@ -248,7 +254,7 @@ class Folk:
             case Bent.NO_SHOW | Bent.LATE:
                 return
             case Bent.WRONG_CODES:
-                wrong = [f"{self._chance.randrange(10**8):08}" for _ in range(self._chance.randrange(1, 7))]
+                wrong = [f"{item.chance.randrange(10**8):08}" for _ in range(item.chance.randrange(1, 7))]
                 self.walk(self._doorstep.guess(self._stage.boxes[number], wrong))
             case Bent.WRONG_POINT:
                 other = self._stage.boxes[(number + 1) % len(self._stage.boxes)]
@@ -283,7 +289,7 @@ class Folk:
         box = self._stage.boxes[self._stage.names.index(point)]
         leaves_it = item.errand.bent is Bent.LEAVES_IT and item.visits == 1
         self.walk(self._doorstep.collect(box, item.errand.recipient, item.letters[point], leaves_it=leaves_it))
-        self._clock.after(_AGAIN_MS + self._chance.randrange(HOUR_MS), partial(self._fetch, item, point))
+        self._clock.after(_AGAIN_MS + item.chance.randrange(HOUR_MS), partial(self._fetch, item, point))
 
     def _drop_off(self, item: Item, point: str) -> None:
         if self._are_home or self._doorstep.ground.spots[item.id] is not Hands.SENDER or item.visits >= _MOST_VISITS:
@@ -292,6 +298,35 @@ class Folk:
         box = self._stage.boxes[self._stage.names.index(point)]
         self.walk(self._doorstep.drop_off(box, item.id, item.letters[point]))
         self._clock.after(_AGAIN_MS, partial(self._drop_off, item, point))
+
+    # --- what goes wrong with people
+
+    def understate(self, number: int) -> None:
+        """A parcel turns out larger than was announced; nobody has measured it before."""
+        if item := self._some_item(number, lambda item: self._doorstep.ground.spots[item.id] in _NOT_YET_IN):
+            self._doorstep.sizes[item.id] = item.errand.rank + 1
+            self._story.tell(f"{item.code} is larger than was announced")
+
+    def pass_code_on(self, number: int) -> None:
+        """A recipient sends somebody else with the code, and comes with it as well."""
+        item = self._some_item(number, lambda item: bool(item.letters) and not item.errand.is_drop_off)
+        if item is None or not isinstance(self._doorstep.ground.spots[item.id], Behind):
+            return
+        point, code = next(reversed(item.letters.items()))
+        box = self._stage.boxes[self._stage.names.index(point)]
+        self._story.tell(f"person {item.errand.recipient} passes the code of {item.code} on")
+        self.walk(self._doorstep.collect(box, item.errand.recipient, code))
+        wait_ms = item.chance.randrange(1, 40) * MINUTE_MS
+        self._clock.after(wait_ms, partial(self._come_second, item, box, code))
+
+    def _come_second(self, item: Item, box: Box, code: str) -> None:
+        """If the parcel went with the first, and the bank has seen it go, the code opens nothing to the second."""
+        if box.has_handed_out(item.id) and self._doorstep.ground.spots[item.id] is Hands.RECIPIENT:
+            self.walk(self._doorstep.guess(box, [code], rule=USED_CODE))
+
+    def _some_item(self, number: int, wanted: Callable[[Item], bool]) -> Item | None:
+        found = [item for item in self.items.values() if wanted(item)]
+        return found[number % len(found)] if found else None
 
     # --- ways and means
 
@@ -302,9 +337,7 @@ class Folk:
             self._clock.after(wait_ms, partial(self.walk, steps))
 
     def _parcel(self, item: Item) -> Parcel | None:
-        """What the hub says of a parcel, if it is up to say anything."""
-        if self._hub.process is None:
-            return None
+        """What the hub says of a parcel, if it can say anything."""
         return self._hub.parcels([item.id]).get(item.id)
 
     def _ask(self, commands: Sequence[AnyCommand], then: Callable[[Sequence[Outcome]], None]) -> None:

@@ -38,11 +38,15 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Ground:
-    """Where every parcel is, and how it got there."""
+    """Where every parcel is, and how it got there.
+
+    ``unseen`` are parcels that went where no machine can know: past a sensor that lied, or behind another's door.
+    """
 
     def __init__(self) -> None:
         self.spots: dict[ParcelId, Spot] = {}
         self.moves: list[Move] = []
+        self.unseen: set[ParcelId] = set()
 
     def appear(self, parcel: ParcelId, hands: Hands) -> None:
         """A parcel comes into the world in somebody's hands."""

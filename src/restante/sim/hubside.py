@@ -167,8 +167,13 @@ class HubSide:
             self._soon()
 
     def parcels(self, ids: Sequence[ParcelId]) -> Mapping[ParcelId, Parcel]:
-        """What the hub knows of parcels."""
-        return self.wait(self.stores.ledger.parcels(ids))
+        """What the hub knows of parcels: nothing while it is down, or its database."""
+        if self.process is None:
+            return {}
+        try:
+            return self.wait(self.stores.ledger.parcels(ids))
+        except Fault:
+            return {}
 
     # --- sessions
 

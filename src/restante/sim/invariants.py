@@ -6,8 +6,10 @@ rules read the ledger, the books, the mail that was sent and the ground, and nev
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -25,10 +27,11 @@ from restante.core.parcel import (
 )
 from restante.core.reactions import SendNotice, react
 from restante.core.stay import By
-from restante.core.time import Instant
+from restante.core.time import Calendar, ElapsedHours, Instant
 from restante.core.world import evolve_parcel
 from restante.edge.state import OpenStay
 from restante.sim.ground import Behind, Ground, Hands, Spot
+from restante.sim.season import CLOSES, Season
 from restante.store.ledger import JournalRow, Recorded
 from restante.wire.journal import Entry
 
@@ -49,15 +52,18 @@ class Seen(msgspec.Struct, kw_only=True):
     forked: frozenset[SourceId] = frozenset()
     tasks_left: int = 0
     counters: Sequence[str] = ()
+    season: Season = Season()
 
 
 # --- custody is never lost
 
 
 def custody(seen: Seen) -> Iterator[str]:
-    """The ground, the hub and the banks agree on where every parcel is."""
+    """The ground, the hub and the banks agree on where every parcel is, but for those that no machine could see go."""
     for parcel in seen.parcels.values():
         spot = seen.ground.spots[parcel.id]
+        if parcel.id in seen.ground.unseen:
+            continue
         if {seen.points[stay.point] for stay in parcel.stays} & seen.forked or _is_at(spot, seen.forked):
             continue
         yield from _hub_agrees(parcel, spot, seen.points)
@@ -106,6 +112,8 @@ def _bank_agrees(source: SourceId, stays: Mapping[str, OpenStay], ground: Ground
     real = {
         (name, spot.door) for name, spot in ground.spots.items() if isinstance(spot, Behind) and spot.source == source
     }
+    believed = {(name, door) for name, door in believed if name not in ground.unseen}
+    real = {(name, door) for name, door in real if name not in ground.unseen}
     for name, door in sorted(believed - real):
         yield f"{name}: its bank believes it behind door {door}, and it is {ground.spots.get(name)}"
     for name, door in sorted(real - believed):
@@ -191,6 +199,34 @@ def holds_only_later(seen: Seen) -> Iterator[str]:
             yield f"{event.parcel}: its hold lapsed at {row.recorded_at}, before {ends[event.stay]}"
 
 
+def holds_as_agreed(seen: Seen) -> Iterator[str]:
+    """A hold ends after its hours, or at closing time of its open day by the clock on the wall there."""
+    season = seen.season
+    zone = ZoneInfo(season.calendar.zone)
+    for row, event in _parcel_rows(seen):
+        if not isinstance(event, ev.HoldStarted):
+            continue
+        if isinstance(season.hold, ElapsedHours):
+            is_kept = event.ends_at - row.at == timedelta(hours=season.hold.hold_hours)
+        else:
+            ends = event.ends_at.astimezone(zone) - timedelta(minutes=1)
+            days = [row.at.astimezone(zone).date() + timedelta(days=day) for day in range(1, 10)]
+            open_days = [day for day in days if day <= ends.date() and not _is_shut(season.calendar, day)]
+            is_kept = len(open_days) == season.hold.days and _is_closing(season.calendar, ends)
+        if not is_kept:
+            yield f"{event.parcel}: its hold, begun {row.at}, is to end {event.ends_at}"
+
+
+def _is_shut(calendar: Calendar, day: date) -> bool:
+    return bool(calendar.hours) and day.isoweekday() == 7
+
+
+def _is_closing(calendar: Calendar, ends: datetime) -> bool:
+    """Whether this is the last minute of an open day, as the clock on the wall shows it."""
+    closes = CLOSES if calendar.hours else 24 * 60
+    return (ends.hour * 60 + ends.minute + 1, ends.second) == (closes, 0) and not _is_shut(calendar, ends.date())
+
+
 def notices_sent(seen: Seen) -> Iterator[str]:
     """Every notice that an event promised was sent at least once, or a later event made it pointless."""
     owed: dict[tuple[ParcelId, ev.NoticeKind], SendNotice] = {}
@@ -257,6 +293,7 @@ FINAL: Final[dict[str, Callable[[Seen], Iterator[str]]]] = {
     "versions are in order": versions_in_order,
     "counters are exact": counters_exact,
     "holds only move later": holds_only_later,
+    "holds end as agreed": holds_as_agreed,
     "notices promised are sent": notices_sent,
     "nothing is left to do": nothing_left_to_do,
 }

@@ -13,10 +13,13 @@ from typing import Final
 
 import msgspec
 
+from restante.sim.altering import JOURNAL_FRAME, Altered, altered_batch
 from restante.sim.clock import MINUTE_MS, Clock, Story
 from restante.sim.faults import Kind
 
 FAIR_DELAY_MS: Final = 40
+_SLOW_DELAYS_MS: Final = (400, 2_500, 25_000)
+_ALTERED_SHARE: Final = 0.5
 _BREAKS_SHARE: Final = 0.04
 _DOUBLES_SHARE: Final = 0.15
 _OPENING: Final = frozenset({"hello", "welcome", "pending", "rejected"})
@@ -69,6 +72,7 @@ class Link:
         self._last_ms = {True: 0, False: 0}
         self.is_open = True
         self.on_down: Deliver = _nobody
+        self.on_altered: Callable[[Altered], None] = _nobody_notes
         self.to_hub: Deliver = _nobody
         self.to_source: Deliver = _nobody
         self.hub_hears_end: Callable[[], None] = _nothing
@@ -76,6 +80,10 @@ class Link:
 
     def up(self, frame: str) -> None:
         """The source sends a frame to the hub."""
+        if self._is_altered(frame):
+            altered = altered_batch(frame, self._chance)
+            self.on_altered(altered)
+            frame = altered.frame
         self._send(frame, going_up=True)
 
     def down(self, frame: str) -> None:
@@ -118,11 +126,17 @@ class Link:
         self.hub_hears_end()
         self.source_hears_end()
 
+    def _is_altered(self, frame: str) -> bool:
+        at_risk = frame.startswith(JOURNAL_FRAME) and self._weather.has(Kind.ENTRIES_ALTERED)
+        return at_risk and self._chance.random() < _ALTERED_SHARE
+
     def _is_late(self, kind: str) -> bool:
         return self._weather.has(Kind.MANIFESTS_LATE) and kind.startswith("manifest")
 
     def _wait_ms(self, kind: str) -> int:
-        return self._chance.randrange(10 * MINUTE_MS, 180 * MINUTE_MS) if self._is_late(kind) else FAIR_DELAY_MS
+        if self._is_late(kind):
+            return self._chance.randrange(10 * MINUTE_MS, 180 * MINUTE_MS)
+        return self._chance.choice(_SLOW_DELAYS_MS) if self._weather.has(Kind.LINK_SLOW) else FAIR_DELAY_MS
 
     def _deliver(self, frame: str, wait_ms: int, *, going_up: bool, in_order: bool) -> None:
         at_ms = self._clock.now_ms + wait_ms
@@ -137,6 +151,10 @@ class Link:
 
 def _nobody(_frame: str) -> None:
     """Frames that arrive before an end is there are lost."""
+
+
+def _nobody_notes(_altered: Altered) -> None:
+    """Nobody notes what was changed on the way."""
 
 
 def _nothing() -> None:

@@ -15,11 +15,12 @@ from restante.core.refusals import Refusal
 from restante.core.time import EPOCH
 from restante.edge import inputs as told
 from restante.edge import sync
+from restante.edge.book_file import BookFault
 from restante.edge.clock import Now
 from restante.edge.drivers.evidence import Verdict
 from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted, Woke
 from restante.edge.keeping import Keeps, KeptAgent, next_boot
-from restante.edge.screens import Screen
+from restante.edge.screens import OUT_OF_SERVICE, Screen
 from restante.edge.state import Taking
 from restante.sim.clock import SECOND_MS, Clock, Story
 from restante.sim.hubside import TICK_MS
@@ -47,6 +48,7 @@ class Machine:
         self.fuse = Fuse()
         self.is_taken = False
         self.off_ms = 0
+        self.is_out_of_service = False
         self.starts = 0
         self.agent: KeptAgent | None = None
         self.on_power_lost: Callable[[], None] = _stay_dark
@@ -61,6 +63,8 @@ class Machine:
         self.boot = 0
         self._started_ms = 0
         self._is_ticking_fast = False
+        self._drift = (0, 0)
+        self._held: list[Input] = []
         steel.on_change = self._look_twice
 
     # --- power
@@ -72,6 +76,8 @@ class Machine:
         self.starts += 1
         self.boot = next_boot(self.book)
         self._started_ms = self._clock.now_ms
+        self.is_out_of_service = False
+        self._held.clear()
         self.agent = KeptAgent(FusedBook(self.book, self.fuse), kind=self._kind)
         self._sync = sync.Resting()
         self.give(Woke(_SOFTWARE))
@@ -95,7 +101,9 @@ class Machine:
     @property
     def screen(self) -> Screen | None:
         """What the screen shows; None while it is dark."""
-        return None if self.agent is None else self.agent.state.screen
+        if self.agent is None:
+            return None
+        return OUT_OF_SERVICE if self.is_out_of_service else self.agent.state.screen
 
     @property
     def is_on(self) -> bool:
@@ -112,16 +120,66 @@ class Machine:
             return []
         return [state.stays[str(key)].parcel for key in opening.task.stays if str(key) in state.stays]
 
+    def has_handed_out(self, parcel: ParcelId) -> bool:
+        """Whether its book says that this parcel was taken out."""
+        entries = (entry for first in range(1, self.book.head.seq + 1, 100) for entry in self.book.entries_from(first))
+        return any(entry.kind == "parcel-taken-out" and entry.data["parcel"] == parcel for entry in entries)
+
+    def take_book(self, book: Keeps) -> None:
+        """Another machine stands here, on a book of its own; starts are counted on, so that old timers find nobody."""
+        with book.step() as writing:
+            writing.put("boot", str(self.boot).encode())
+        self.book = book
+
+    def drift(self, a_second_ms: int) -> None:
+        """From now on the wall clock gains so many milliseconds a second, or loses them."""
+        self._drift = (self._clock.now_ms, a_second_ms)
+
+    def set_clock(self) -> None:
+        """The wall clock is right again, and stays so."""
+        self.off_ms, self._drift = 0, (0, 0)
+
     # --- the agent
 
     def give(self, given: Input) -> None:
-        """Feed the agent, flush, and carry out what follows; power may fail at every boundary on the way."""
+        """Feed the agent, flush, and carry out what follows; power may fail at every boundary on the way.
+
+        While the disk is full only the start and verdicts of doors wait, as in `edge.running`.
+        """
         if self.agent is None:
+            return
+        if self.is_out_of_service:
+            self._hold(given)
             return
         try:
             self._feed(given)
         except PowerLost:
             self.lose_power()
+        except BookFault:
+            self._go_out_of_service()
+            self._hold(given)
+
+    def _hold(self, given: Input) -> None:
+        if isinstance(given, Woke | OpeningEnded):
+            self._held.append(given)
+
+    def _go_out_of_service(self) -> None:
+        """Nothing can be written down, so nothing is done, and the line is closed so that nothing said is lost."""
+        self._story.tell(f"{self.source[-6:]} is out of service")
+        self.is_out_of_service = True
+        self._close_line()
+
+    def make_space(self) -> None:
+        """The disk can be written again: what waited comes first."""
+        self.fuse.make_space()
+        if not self.is_out_of_service:
+            return
+        self.is_out_of_service = False
+        held, self._held = self._held, []
+        for given in held:
+            self.give(given)
+        self._look_twice()
+        self._sync_step(sync.Ticked())
 
     def _feed(self, given: Input) -> None:
         assert self.agent is not None
@@ -168,10 +226,13 @@ class Machine:
             self.give(DoorsSeen(self.steel.readings()))
 
     def _now(self) -> Now:
-        wall = max(self._clock.now + timedelta(milliseconds=self.off_ms), EPOCH)
-        return Now(wall, self._steady_ms(), self.boot)
+        since_ms, a_second_ms = self._drift
+        drifted_ms = a_second_ms * (self._clock.now_ms - since_ms) // SECOND_MS
+        wall = max(self._clock.now + timedelta(milliseconds=self.off_ms + drifted_ms), EPOCH)
+        return Now(wall, self.steady_ms(), self.boot)
 
-    def _steady_ms(self) -> int:
+    def steady_ms(self) -> int:
+        """What the steady clock reads: milliseconds since the program started."""
         return self._clock.now_ms - self._started_ms
 
     def _tick_fast(self) -> None:
@@ -202,15 +263,18 @@ class Machine:
     # --- the session
 
     def _sync_step(self, given: sync.Input) -> None:
-        if self.agent is None:
+        if self.agent is None or (self.is_out_of_service and isinstance(given, sync.Ticked)):
             return
-        self._sync, effects = sync.step(self._sync, given, self._steady_ms())
+        self._sync, effects = sync.step(self._sync, given, self.steady_ms())
         try:
             for effect in effects:
                 self._sync_effect(effect)
                 self.fuse.burn()
         except PowerLost:
             self.lose_power()
+            return
+        except BookFault:
+            self._go_out_of_service()
             return
         self._wake_sync()
 
@@ -221,9 +285,7 @@ class Machine:
             case sync.Dial():
                 self._dial_hub()
             case sync.CloseLine():
-                if self._link is not None:
-                    self._link.drop(by_hub=False)
-                self._line_lost(self._link)
+                self._close_line()
             case sync.Send(message):
                 self._send(message)
             case sync.SendEntries(number, epoch, first, last):
@@ -274,11 +336,16 @@ class Machine:
         )
 
     def _hear(self, link: Link, frame: str) -> None:
-        if link is not self._link:
+        if link is not self._link or self.is_out_of_service:
             return
         message = wire.read_from_hub(frame)
         assert not isinstance(message, Refusal), message
         self._sync_step(sync.Heard(message))
+
+    def _close_line(self) -> None:
+        if self._link is not None:
+            self._link.drop(by_hub=False)
+        self._line_lost(self._link)
 
     def _line_lost(self, link: Link | None) -> None:
         if link is self._link:
@@ -297,7 +364,7 @@ class Machine:
                 at_ms = until_ms
             case sync.Greeting(since_ms=since_ms):
                 at_ms = since_ms + sync.GREETING_MS
-            case sync.Live(resume_ms=resume_ms) if resume_ms > self._steady_ms():
+            case sync.Live(resume_ms=resume_ms) if resume_ms > self.steady_ms():
                 at_ms = resume_ms
             case _:
                 return

@@ -10,7 +10,7 @@ import msgspec
 from restante.core.events import NoticeKind
 from restante.hub.notices.address import Address
 from restante.hub.notices.mail import Mail, opened, read_code
-from restante.hub.notices.outcome import HandedOver, MailUnreachable, Outcome, Unreachable
+from restante.hub.notices.outcome import Bounced, HandedOver, MailUnreachable, Outcome, Unreachable
 from restante.sim.clock import Clock
 from restante.words import Catalogue, catalogue
 
@@ -30,6 +30,11 @@ def _subjects(words: Catalogue, point: str) -> Iterator[tuple[NoticeKind, str]]:
     yield NoticeKind.RECEIPT, words.word("notice.receipt.subject", point=point)
 
 
+def address_of(person: int) -> str:
+    """Where a person of a story has their mail."""
+    return f"p{person}@people.example"
+
+
 class Letter(msgspec.Struct, frozen=True):
     """What a person makes of a mail: what it is about, which parcel, at which point, and the code in it."""
 
@@ -41,22 +46,48 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Mailboxes:
-    """The channel of a story. While ``is_down`` it takes nothing."""
+    """The channel of a story."""
 
     def __init__(self, clock: Clock) -> None:
-        self.is_down = False
+        self.refused: defaultdict[str, Counter[NoticeKind]] = defaultdict(Counter)
         self.told: defaultdict[str, Counter[NoticeKind]] = defaultdict(Counter)
         self.on_letter: Callable[[Letter], None] = _nobody_reads
         self._clock = clock
+        self._replies: dict[str, int] = {}
+        self._outages = 0
         self._patterns = [
             (kind, re.compile(re.escape(text).replace(r"\*", "(.*)"))) for kind, text in _subjects(catalogue("en"), "*")
         ]
 
+    def stop(self) -> None:
+        """The mail server is out of reach."""
+        self._outages += 1
+
+    def go_on(self) -> None:
+        """It can be reached again, unless something else keeps it away."""
+        self._outages = max(0, self._outages - 1)
+
+    def refuse(self, address: str, code: int) -> None:
+        """A mailbox refuses what comes, with this reply of SMTP."""
+        self._replies[address] = code
+
+    def accept(self, address: str) -> None:
+        """It takes mail again."""
+        self._replies.pop(address, None)
+
+    def heal(self) -> None:
+        """From now on nothing is wrong any more."""
+        self._replies.clear()
+        self._outages = 0
+
     async def send(self, mail: Mail, to: Address) -> Outcome:
         """See ``Channel``."""
-        if self.is_down:
+        if self._outages:
             return Unreachable(self._clock.now, MailUnreachable())
         letter = self.read(mail, str(to))
+        if code := self._replies.get(str(to)):
+            self.refused[letter.parcel_code][letter.kind] += 1
+            return Bounced(self._clock.now, code, permanent=code >= 500)
         self.told[letter.parcel_code][letter.kind] += 1
         self.on_letter(letter)
         return HandedOver(self._clock.now, mail.message_id)

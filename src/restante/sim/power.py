@@ -1,8 +1,9 @@
-"""Power that fails at a chosen moment: before a write, inside one, after it, or after any deed that follows."""
+"""Power that fails at a chosen moment: before a write, inside one, after it or after any deed; and disks that fill."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from restante.edge.book_file import BookFull
 from restante.edge.keeping import Keeps, WritingStep
 from restante.wire.journal import Entry, Extent, Head
 
@@ -17,6 +18,7 @@ class Fuse:
     def __init__(self) -> None:
         self._left: int | None = None
         self._waits_for: int | None = None
+        self.is_full = False
 
     def set(self, moments: int) -> None:
         """Fail after so many moments more."""
@@ -31,9 +33,22 @@ class Fuse:
         if self._waits_for is not None:
             self._left, self._waits_for = self._waits_for, None
 
+    def fill(self) -> None:
+        """The disk takes nothing more."""
+        self.is_full = True
+
+    def make_space(self) -> None:
+        """The disk can be written again."""
+        self.is_full = False
+
     def mend(self) -> None:
         """Power is there again."""
         self._left = None
+
+    def check_space(self) -> None:
+        """Raises ``BookFull`` while the disk takes nothing."""
+        if self.is_full:
+            raise BookFull
 
     def burn(self) -> None:
         """One moment. Raises ``PowerLost`` when it is the one."""
@@ -64,6 +79,7 @@ class FusedBook:
     @contextmanager
     def step(self) -> Iterator[WritingStep]:
         """See ``Keeps``."""
+        self._fuse.check_space()
         self._fuse.burn()
         with self.inner.step() as writing:
             yield writing

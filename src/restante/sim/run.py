@@ -14,11 +14,14 @@ from restante.core.ids import Lane, SourceId
 from restante.edge.keeping import Keeps
 from restante.sim.clock import DAY_MS, HOUR_MS
 from restante.sim.invariants import FINAL, Seen
+from restante.sim.telling import Telling
 from restante.sim.world import World
 from restante.store.check import check
 from restante.store.ledger import JournalRow, Ledger, Recorded
-from restante.wire.journal import Entry
+from restante.wire.journal import MAX_BATCH, Entry
 
+NOTHING_RAISES: Final = "nothing raises"
+NO_BUG_LOGGED: Final = "no task or timer meets a bug"
 REST_HOURS: Final = 30
 MOST_HOURS: Final = 120
 _PAGE: Final = 1_000
@@ -26,7 +29,10 @@ _TOLD_LINES: Final = 30
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a seed came to. ``checked`` counts how often each rule was asked; ``seconds`` is what it took."""
+    """What a seed came to: how often each rule was ``checked``, and which were ``breached``, the first one first.
+
+    ``seconds`` is what telling it took.
+    """
 
     seed: int
     trace: str
@@ -36,6 +42,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
     checked: dict[str, int]
     violations: tuple[str, ...] = ()
+    breached: tuple[str, ...] = ()
     story: tuple[str, ...] = ()
     ends: dict[str, int] = {}
     seconds: float = 0.0
@@ -48,15 +55,16 @@ def run(
     loop: asyncio.AbstractEventLoop | None = None,
     books: Path | None = None,
     plant: Callable[[World], None] | None = None,
+    telling: Telling | None = None,
 ) -> Outcome:
     """Tell the story of a seed and judge it.
 
-    ``ledger`` (with the ``loop`` it lives in) and ``books`` put real stores under it; ``plant`` may break the world
-    before it starts, to see whether anybody notices.
+    ``telling`` tells it with less in it than the seed foresees. ``ledger`` (with the ``loop`` it lives in) and
+    ``books`` put real stores under it; ``plant`` may break the world before it starts, to see whether anybody notices.
     """
     began_s = time.perf_counter()
     with _loop_or_new(loop) as at, capture_logs() as logs:
-        world = World(seed, at, ledger=ledger, books=books)
+        world = World(seed, at, ledger=ledger, books=books, telling=telling)
         try:
             world.set_up()
             if plant is not None:
@@ -66,8 +74,8 @@ def run(
             come_to_rest(world)
             found = judge(world)
         except Exception as bug:  # noqa: BLE001 - a bug of the product's ends a story like any other breach
-            found = {"nothing raises": [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
-        found["no task or timer meets a bug"] = [str(log) for log in logs if log["log_level"] == "error"]
+            found = {NOTHING_RAISES: [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
+        found[NO_BUG_LOGGED] = [str(log) for log in logs if log["log_level"] == "error"]
     return _outcome(world, found, time.perf_counter() - began_s)
 
 
@@ -109,6 +117,7 @@ def _seen(world: World) -> Seen:
     journals = {machine.source: _journal(world, machine.book) for machine in world.machines}
     return Seen(
         ground=world.ground,
+        season=world.telling.season,
         heads=heads,
         feeds={lane: _feed(world, lane) for lane in heads},
         parcels=world.wait(ledger.parcels(announced)),
@@ -116,7 +125,7 @@ def _seen(world: World) -> Seen:
         journals=journals,
         stays={machine.source: machine.agent.state.stays if machine.agent else {} for machine in world.machines},
         points=dict(zip(world.points, world.sources, strict=True)),
-        told={name: world.mail.told[code] for name, code in world.codes().items()},
+        told={name: world.mail.told[code] + world.mail.refused[code] for name, code in world.codes().items()},
         cloned=frozenset(clone.source for clone in world.clones),
         forked=frozenset(source for source in world.sources if _is_forked(world, source)),
         tasks_left=_tasks_left(world),
@@ -145,11 +154,9 @@ def _journal(world: World, book: Keeps) -> Sequence[JournalRow]:
 
 
 def entries_of(book: Keeps) -> Sequence[Entry]:
-    """Every entry of a book's newest log, oldest first."""
-    entries: list[Entry] = []
-    while page := book.entries_from(len(entries) + 1):
-        entries += page
-    return entries
+    """Every entry of every log of a book, oldest first."""
+    spans = ((log.epoch, range(1, log.seq + 1, MAX_BATCH)) for log in book.extents())
+    return [entry for epoch, span in spans for first in span for entry in book.entries_from(first, epoch=epoch)]
 
 
 def _tasks_left(world: World) -> int:
@@ -162,11 +169,13 @@ def explain(outcome: Outcome) -> str:
         return f"seed {outcome.seed}: nothing was breached"
     breaches = "\n".join(f"  - {violation}" for violation in outcome.violations[:12])
     story = "\n".join(f"    {line}" for line in outcome.story)
-    return f"seed {outcome.seed} breaches:\n{breaches}\n  the story:\n{story}"
+    again = f"`restante prove sim --shrink {outcome.seed}` looks for the smallest story that still breaches this"
+    return f"seed {outcome.seed} breaches:\n{breaches}\n  the story:\n{story}\n  {again}"
 
 
 def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -> Outcome:
-    violations = (*world.breaches, *(f"{rule}: {what}" for rule, breaches in found.items() for what in breaches))
+    every = [*world.breaches.items(), *found.items()]
+    violations = tuple(f"{rule}: {what}" for rule, breaches in every for what in breaches)
     return Outcome(
         seed=world.seed,
         trace=world.story.trace,
@@ -176,6 +185,7 @@ def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -
         faults=dict(world.struck),
         checked={**world.watch.asked, **dict.fromkeys(found, 1)},
         violations=violations,
+        breached=tuple(rule for rule, breaches in every if breaches),
         story=tuple(_story_of(world, violations)) if violations else (),
         ends=dict(
             Counter(str(spot) if isinstance(spot, str) else "behind a door" for spot in world.ground.spots.values())

@@ -4,15 +4,17 @@ The steel knows whether something lies behind a door because the ground does: wh
 door tells both. A counter has shelf places and no doors; they stand open all the time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+
+from msgspec.structs import replace
 
 from restante.core.ids import ParcelId, SourceId
 from restante.edge.boards import steel
 from restante.edge.boards.steel import Deed, Tick, Touch
 from restante.edge.drivers import evidence
 from restante.edge.drivers.evidence import Answered, Concluded, OpeningRules, SampleAt, Sampled, SendPulse, Verdict
-from restante.edge.drivers.port import UNSEEN, Answer, DoorChanged, DoorReading
+from restante.edge.drivers.port import UNSEEN, Answer, DoorChanged, DoorReading, Rejected
 from restante.sim.clock import Clock
 from restante.sim.ground import Behind, Ground, Spot
 
@@ -23,14 +25,18 @@ _RULES = OpeningRules(settle_ms=150, sample_gap_ms=400, watch_ms=2_000, retries=
 class Steelwork:
     """The doors of one bank, or the shelf places of one counter."""
 
-    def __init__(self, source: SourceId, doors: int, clock: Clock, *, ground: Ground, staffed: bool) -> None:
+    def __init__(self, source: SourceId, sizes: Sequence[int], clock: Clock, *, ground: Ground, staffed: bool) -> None:
         self.source = source
-        self.doors = doors
+        self.sizes = tuple(sizes)
+        self.doors = len(self.sizes)
         self.staffed = staffed
         self.pulses = 0
         self.on_change: Callable[[], None] = _nobody_looks
         self.on_pulse: Callable[[int], None] = _nobody_counts
-        self._board = steel.board_of(doors)
+        self.slow_ms = 0
+        self.rest_ms = 0
+        self._rests_until_ms: dict[int, int] = {}
+        self._board = steel.board_of(self.doors)
         self._clock = clock
         self._ground = ground
 
@@ -47,6 +53,31 @@ class Steelwork:
         """What the sensors say now."""
         self.happen(Tick())
         return {} if self.staffed else dict(steel.sense(self._board))
+
+    def lie(self, door: int) -> None:
+        """The sensor of this door says the opposite of what is."""
+        self.happen(replace(self._board.knobs, lying_doors=self._board.knobs.lying_doors | {door}))
+
+    def tell_the_truth(self) -> None:
+        """Every sensor is sound again."""
+        self.happen(replace(self._board.knobs, lying_doors=frozenset()))
+
+    def quicken(self) -> None:
+        """The board answers at once again."""
+        self.slow_ms = 0
+
+    def cool(self) -> None:
+        """No coil has to rest any more."""
+        self.rest_ms = 0
+        self._rests_until_ms.clear()
+
+    def heal(self) -> None:
+        """Board, sensors and locks are sound again."""
+        self.tell_the_truth()
+        self.quicken()
+        self.cool()
+        for door in () if self.staffed else range(1, self.doors + 1):
+            self.touch(door, Deed.MEND)
 
     def touch(self, door: int, deed: Deed) -> None:
         """A person or fate does something to a door."""
@@ -66,6 +97,7 @@ class Steelwork:
     def put(self, parcel: ParcelId, door: int) -> None:
         """Somebody puts a parcel behind an open door."""
         assert self.is_open(door), "nobody puts anything through a closed door"
+        self._note_unseen(parcel, door)
         self._ground.move(parcel, Behind(self.source, door))
         self.touch(door, Deed.PUT)
 
@@ -73,9 +105,14 @@ class Steelwork:
         """Somebody takes a parcel from behind an open door."""
         assert self.is_open(door), "nobody takes anything through a closed door"
         assert self._ground.spots[parcel] == Behind(self.source, door)
+        self._note_unseen(parcel, door)
         self._ground.move(parcel, spot)
         if not self._ground.behind(self.source, door):
             self.touch(door, Deed.TAKE)
+
+    def _note_unseen(self, parcel: ParcelId, door: int) -> None:
+        if door in self._board.knobs.lying_doors:
+            self._ground.unseen.add(parcel)
 
     def unlock(
         self, door: int, *, deadline_ms: int, told: Callable[[Verdict], None], is_alive: Callable[[], bool]
@@ -108,13 +145,31 @@ class Steelwork:
 
         for effect in effects:
             match effect:
-                case SendPulse():
-                    self._clock.after(_ANSWER_MS, partial(go_on, Answered(self._pulse(door))))
+                case SendPulse(before_ms=before_ms):
+                    self._clock.after(
+                        self.slow_ms, partial(self._pulse_in_time, door, before_ms, told=go_on, is_alive=is_alive)
+                    )
                 case SampleAt(at_ms):
                     self._clock.at(at_ms, lambda: go_on(Sampled(self.readings().get(door, UNSEEN).door)))
 
+    def _pulse_in_time(
+        self, door: int, before_ms: int, *, told: Callable[[Answered], None], is_alive: Callable[[], bool]
+    ) -> None:
+        """What the bus does when the pulse's turn has come: see `LockBoard.unlock`."""
+        now_ms = self._clock.now_ms
+        if not is_alive():
+            return
+        if now_ms > before_ms:
+            answer: Answer = Rejected("deadline-passed")
+        elif (rests_ms := self._rests_until_ms.get(door, 0) - now_ms) > 0:
+            answer = Rejected("lock-cooling", rests_ms)
+        else:
+            answer = self._pulse(door)
+        self._clock.after(_ANSWER_MS, partial(told, Answered(answer)))
+
     def _pulse(self, door: int) -> Answer:
         self.pulses += 1
+        self._rests_until_ms[door] = self._clock.now_ms + self.rest_ms
         self.on_pulse(door)
         answer = self.happen(steel.Unlock(door))
         assert answer is not None

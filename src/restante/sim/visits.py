@@ -7,7 +7,7 @@ is said at once (`Doorstep.breach`).
 
 from collections.abc import Callable, Generator
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from restante.core.ids import ParcelId, SourceId
 from restante.edge.boards.steel import Deed
@@ -20,6 +20,13 @@ from restante.sim.steelwork import Steelwork
 Walk = Generator[int, None, None]
 """The steps of a visit; each value is how many milliseconds pass before the next one."""
 
+Breach = Callable[[str, str], None]
+"""Say that a rule is breached, and how."""
+
+USED_CODE: Final = "2: a used code opens nothing"
+WRONG_CODE: Final = "a wrong code opens nothing"
+OWN_DOOR: Final = "a door opens for those whose parcels lie behind it"
+FREE_DOOR: Final = "5: no compartment is chosen that has somebody else's parcel in it"
 _LOOKS = 40
 _LOOK_MS = 500
 _PATIENCE_LOOKS = 40
@@ -42,11 +49,14 @@ class Box(Protocol):
     def listed(self, door: int) -> list[ParcelId]:
         """What staff at a counter are to hand out from a shelf place."""
 
+    def has_handed_out(self, parcel: ParcelId) -> bool:
+        """Whether its book says that this parcel was taken out."""
+
 
 class Doorstep:
     """What visits need to know of parcels: whose they are, what is written on them, and whom to tell of a breach."""
 
-    def __init__(self, ground: Ground, chance: Random, *, breach: Callable[[str], None], tell: Callable[[str], None]):
+    def __init__(self, ground: Ground, chance: Random, *, breach: Breach, tell: Callable[[str], None]):
         self.ground = ground
         self.chance = chance
         self.breach = breach
@@ -54,6 +64,10 @@ class Doorstep:
         self.senders: set[ParcelId] = set()
         self.owners: dict[ParcelId, int] = {}
         self.codes: dict[ParcelId, str] = {}
+        self.sizes: dict[ParcelId, int] = {}
+        self.hasty: set[SourceId] = set()
+        self.careless: set[SourceId] = set()
+        self.on_guess: Callable[[SourceId], None] = _nobody_counts
 
     def hands_of(self, parcel: ParcelId) -> Hands:
         """Who gets a parcel back that could not be put in."""
@@ -110,16 +124,18 @@ class Doorstep:
             if mine and self.chance.random() < 0.7:
                 yield from self._take_mine(box, door, person, leaves_it=False)
 
-    def guess(self, box: Box, codes: list[str]) -> Walk:
-        """Somebody types codes that open nothing here."""
+    def guess(self, box: Box, codes: list[str], *, rule: str = WRONG_CODE) -> Walk:
+        """Somebody types codes that open nothing here, or nothing any more."""
         yield from self._queue(box)
         try:
             for code in codes:
                 before = box.steel.pulses
                 box.give(CodeEntered(code, _channel(box)))
+                if _says(box, "kiosk.code.wrong"):
+                    self.on_guess(box.source)
                 yield 3 * SECOND_MS
                 if box.steel.pulses != before or _is_at_door(box):
-                    self.breach(f"a wrong code opened something at {box.source}")
+                    self.breach(rule, f"a wrong code opened something at {box.source}")
                     return
         finally:
             self._leave(box)
@@ -127,14 +143,17 @@ class Doorstep:
     def _take_mine(self, box: Box, door: int, person: int, *, leaves_it: bool) -> Walk:
         inside = self.ground.behind(box.source, door)
         mine = [parcel for parcel in inside if self.owners[parcel] == person]
+        if not mine and self._is_mixed_up(inside):
+            yield from self._shut(box, door)
+            return
         if not mine:
-            self.breach(f"door {door} of {box.source} opened for person {person} on {self._named(inside) or 'nothing'}")
-        if len(mine) < len(inside) and not box.steel.staffed:
-            self.breach(
-                f"door {door} of {box.source} opened for person {person} on somebody else's {self._named(inside)}"
-            )
+            what = self._named(inside) or "nothing"
+            self.breach(OWN_DOOR, f"door {door} of {box.source} opened for person {person} on {what}")
+        if len(mine) < len(inside) and not box.steel.staffed and not self._is_mixed_up(inside):
+            what = f"somebody else's {self._named(inside)}"
+            self.breach(OWN_DOOR, f"door {door} of {box.source} opened for person {person} on {what}")
         yield self.chance.randrange(2, 20) * SECOND_MS
-        if not leaves_it:
+        if not leaves_it and not self._is_in_haste(box):
             for parcel in self._handed_out(box, door, mine):
                 box.steel.take(parcel, door, Hands.RECIPIENT)
                 self.tell(f"person {person} takes {self.codes[parcel]} from door {door} of {box.source[-6:]}")
@@ -168,9 +187,9 @@ class Doorstep:
             is_open = yield from self._open_round(box, code)
             if not is_open:
                 return
-            for parcel in load:
+            for scanned, parcel in self._mixed_up(box, load):
                 if self.ground.spots[parcel] is Hands.CARRIER:
-                    yield from self._deposit(box, parcel, code)
+                    yield from self._deposit(box, parcel, code, scanned=scanned)
             yield from self._take_back(box)
             box.give(Chosen(Choice.CLOSE_ROUND))
             yield SECOND_MS
@@ -185,10 +204,20 @@ class Doorstep:
                 return True
         return False
 
-    def _deposit(self, box: Box, parcel: ParcelId, code: str) -> Walk:
+    def _mixed_up(self, box: Box, load: list[ParcelId]) -> list[tuple[ParcelId, ParcelId]]:
+        """What is scanned, and what is put in for it: the same, unless the courier takes one parcel for another."""
+        if box.source not in self.careless or len(load) < 2:
+            return list(zip(load, load, strict=True))
+        self.careless.remove(box.source)
+        one, other, *rest = load
+        self.ground.unseen |= {one, other}
+        self.tell(f"the courier takes {self.codes[one]} for {self.codes[other]}, and the other way round")
+        return [(one, other), (other, one), *zip(rest, rest, strict=True)]
+
+    def _deposit(self, box: Box, parcel: ParcelId, code: str, *, scanned: ParcelId) -> Walk:
         """Scan and put in; if the machine goes dark over it, once more when it is back."""
         for _ in range(3):
-            box.give(ParcelScanned(self.codes[parcel]))
+            box.give(ParcelScanned(self.codes[scanned]))
             yield from self._put_where_asked(box, parcel)
             if _page(box) == "round":
                 break
@@ -212,18 +241,44 @@ class Doorstep:
             if door is None:
                 return
             strangers = [one for one in self.ground.behind(box.source, door) if self.owners[one] != self.owners[parcel]]
-            if strangers and not box.steel.staffed:
-                self.breach(f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it")
+            if strangers and not box.steel.staffed and not self._is_mixed_up([parcel, *strangers]):
+                what = f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it"
+                self.breach(FREE_DOOR, what)
             yield self.chance.randrange(3, 15) * SECOND_MS
             if box.screen is not None and not _asks_to_put(box.screen):
                 yield from self._shut(box, door)
                 continue
+            if not self._fits(box, parcel, door):
+                self.tell(f"{self.codes[parcel]} does not fit behind door {door} of {box.source[-6:]}")
+                box.give(Chosen(Choice.TOO_BIG))
+                if not box.steel.staffed:
+                    yield from self._shut(box, door)
+                continue
+            if self._is_in_haste(box):
+                yield from self._shut(box, door)
+                yield from self._settle(box)
+                return
             self._hand_back(box, parcel)
             box.steel.put(parcel, door)
             self.tell(f"{self.codes[parcel]} is put behind door {door} of {box.source[-6:]}")
             yield from self._shut(box, door)
             yield from self._settle(box)
             return
+
+    def _fits(self, box: Box, parcel: ParcelId, door: int) -> bool:
+        return box.steel.sizes[door - 1] >= self.sizes.get(parcel, 0)
+
+    def _is_in_haste(self, box: Box) -> bool:
+        """Whether somebody pushes this door shut before the parcel is through; it happens once."""
+        if box.steel.staffed or box.source not in self.hasty:
+            return False
+        self.hasty.remove(box.source)
+        self.tell(f"somebody at {box.source[-6:]} pushes the door shut too early")
+        return True
+
+    def _is_mixed_up(self, parcels: list[ParcelId]) -> bool:
+        """Whether one of them went where no machine could know, so that what is found proves nothing."""
+        return not self.ground.unseen.isdisjoint(parcels)
 
     def _take_back(self, box: Box) -> Walk:
         for _ in range(12):
@@ -317,3 +372,7 @@ def _asks_to_put(screen: Screen) -> bool:
 
 def _asks_to_take(screen: Screen) -> bool:
     return any(line.key in {"kiosk.door.take", "kiosk.door.take_all", "kiosk.counter.parcel"} for line in screen.lines)
+
+
+def _nobody_counts(_source: SourceId) -> None:
+    """Nobody counts guesses."""

@@ -6,12 +6,26 @@ from typing import Any, Final
 
 import msgspec
 
+from restante.core.bank import Condition
 from restante.core.ids import SourceId
 from restante.edge.keeping import Keeps
+from restante.sim.altering import Altered
+from restante.sim.clock import DAY_MS, HOUR_MS, Clock
 from restante.sim.machine import Machine
 from restante.wire.codec import digest
 from restante.wire.journal import Entry
 
+FLUSHED: Final = "1: no actuation without a flushed intent"
+ONCE: Final = "2: no intent acts twice"
+IN_TIME: Final = "3: no actuation after its deadline"
+SHUT: Final = "5: no compartment is chosen that is open or in doubt"
+IN_FORCE: Final = "10: a revocation is in force"
+FOUND: Final = "6: an altered entry is found"
+GUESSES: Final = "8: guesses stay within policy"
+DEADLINE_MS: Final = 10_000
+"""How long after its intent a lock may still be told, by the protocol."""
+_MOST_GUESSES: Final = {HOUR_MS: 20, DAY_MS: 100}
+"""How many wrong codes a channel may take in any such time, by the protocol."""
 _PULSES_PER_INTENT: Final = 2
 _PAGE: Final = 100
 
@@ -21,16 +35,22 @@ Generation = tuple[SourceId, int, int]
 class Watch:
     """Notes breaches as they happen, and how often each rule was asked."""
 
-    def __init__(self, breach: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, breach: Callable[[str, str], None], *, held: Callable[[Entry], bool]) -> None:
         self.asked: Counter[str] = Counter()
+        self._clock = clock
         self._breach = breach
+        self._held = held
         self._pulses: Counter[tuple[SourceId, int, int]] = Counter()
         self._states: dict[str, frozenset[str]] = {}
         self._grants: dict[Generation, frozenset[str]] = {}
         self._frames: defaultdict[SourceId, list[str]] = defaultdict(list)
+        self._guesses: defaultdict[SourceId, list[int]] = defaultdict(list)
+        self._altered: dict[SourceId, dict[int, Altered]] = {}
 
     def saw_frame(self, source: SourceId, frame: str) -> None:
         """A frame went down to a source; manifests are remembered, to judge and to play again."""
+        if self._altered.get(source):
+            self._judge_answer(source, frame)
         if not frame.startswith('{"type":"manifest",'):
             return
         self._frames[source].append(frame)
@@ -48,24 +68,60 @@ class Watch:
         """Manifests that this source was sent before the newest one."""
         return self._frames[source][:-1]
 
+    def saw_line(self, source: SourceId) -> None:
+        """A source has a new line: what was answered on the old one counts no more."""
+        self._altered[source] = {}
+
+    def saw_altered(self, source: SourceId, altered: Altered) -> None:
+        """A batch is not what its source wrote; the hub must not take what is wrong in it."""
+        self._altered[source][altered.number] = altered
+
+    def _judge_answer(self, source: SourceId, frame: str) -> None:
+        """Entries that were altered are refused, unless the hub has them as they were written from another sending."""
+        if not frame.startswith(('{"type":"ack"', '{"type":"nack"')):
+            return
+        answer: dict[str, Any] = msgspec.json.decode(frame)
+        altered = self._altered[source].pop(answer["number"], None)
+        if altered is None:
+            return
+        self.asked[FOUND] += 1
+        if answer["type"] == "ack" and (answer["epoch"], answer["seq"]) >= _order(altered.first):
+            self._clock.after(0, lambda: self._judge_taken(altered))
+
+    def _judge_taken(self, altered: Altered) -> None:
+        if not self._held(altered.first):
+            self._breach(FOUND, f"entry {altered.first.seq} of {altered.first.source} was {altered.how}, and taken")
+
+    def saw_guess(self, source: SourceId) -> None:
+        """A source looked at a wrong code and said so."""
+        self.asked[GUESSES] += 1
+        guesses, now_ms = self._guesses[source], self._clock.now_ms
+        guesses.append(now_ms)
+        for span_ms, most in _MOST_GUESSES.items():
+            if len(guesses) > most and guesses[-most - 1] > now_ms - span_ms:
+                self._breach(GUESSES, f"{source} has looked at more than {most} codes in {span_ms // HOUR_MS} hours")
+
     def saw_pulse(self, machine: Machine, door: int) -> None:
         """A lock is told to open: a flushed intent of this start must stand for it, on a grant in force, used once."""
-        self.asked["1: no actuation without a flushed intent"] += 1
+        self.asked[FLUSHED] += 1
         intent = next((entry for entry in newest_first(machine.book) if _is_intent(entry, door)), None)
         if intent is None:
-            self._breach(f"door {door} of {machine.source} is unlocked, and no intent was ever written down")
+            self._breach(FLUSHED, f"door {door} of {machine.source} is unlocked, and no intent was ever written down")
             return
         key = (machine.source, intent.log_epoch, intent.seq)
         self._pulses[key] += 1
-        self.asked["2: no intent acts twice"] += 1
+        self.asked[ONCE] += 1
         if self._pulses[key] > _PULSES_PER_INTENT or intent.boot != machine.boot:
-            self._breach(f"door {door} of {machine.source} is unlocked again on the intent of entry {intent.seq}")
+            self._breach(ONCE, f"door {door} of {machine.source} is unlocked again on the intent of entry {intent.seq}")
+        self.asked[IN_TIME] += 1
+        if machine.steady_ms() - intent.monotonic_ms > DEADLINE_MS:
+            self._breach(IN_TIME, f"door {door} of {machine.source} is unlocked long after entry {intent.seq}")
         if self._pulses[key] == 1:
             self._judge_grant(machine, intent)
             self._judge_door(machine, intent, door)
 
     def _judge_grant(self, machine: Machine, intent: Entry) -> None:
-        self.asked["10: a revocation is in force"] += 1
+        self.asked[IN_FORCE] += 1
         applied = next(
             (e for e in newest_first(machine.book) if e.kind == "manifest-applied" and _order(e) < _order(intent)), None
         )
@@ -74,12 +130,20 @@ class Watch:
             key = (machine.source, int(applied.data["hub_epoch"]), int(applied.data["generation"]))
             grants = self._grants.get(key, frozenset())
         if intent.data["grant"] not in grants:
-            self._breach(f"{machine.source} acts on {intent.data['grant']}, which is not on the list in force")
+            self._breach(
+                IN_FORCE, f"{machine.source} acts on {intent.data['grant']}, which is not on the list in force"
+            )
 
     def _judge_door(self, machine: Machine, intent: Entry, door: int) -> None:
-        self.asked["5: no compartment is chosen that is open"] += 1
-        if intent.data["action"] == "deposit" and machine.steel.is_open(door):
-            self._breach(f"door {door} of {machine.source} was chosen for a deposit while it stands open")
+        if intent.data["action"] != "deposit":
+            return
+        self.asked[SHUT] += 1
+        seen = (one for one in newest_first(machine.book) if one.kind == "condition-seen" and one.data["door"] == door)
+        condition = next((one.data["condition"] for one in seen), Condition.IN_ORDER)
+        if condition != Condition.IN_ORDER:
+            self._breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit, and is {condition}")
+        if machine.steel.is_open(door):
+            self._breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit while it stands open")
 
 
 def newest_first(book: Keeps) -> Iterator[Entry]:

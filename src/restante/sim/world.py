@@ -6,20 +6,16 @@ change what people do.
 """
 
 import asyncio
-import copy
 from collections import Counter
-from collections.abc import Coroutine
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any, Final, TypeVar
 
 from restante.core.bank import BankModule, Compartment, Point, Source, SourceKind
-from restante.core.commands import InstallSource, ProvisionPoint
+from restante.core.commands import InstallSource, ProvisionPoint, StartEpoch
 from restante.core.ids import CommandId, Lane, ParcelId, PointId, SourceId, laned_id
-from restante.core.time import Calendar, ElapsedHours
-from restante.edge.boards.steel import Deed
+from restante.core.time import millis
 from restante.edge.book import create_book
 from restante.edge.keeping import Keeps
 from restante.edge.memory import MemoryBook
@@ -27,28 +23,27 @@ from restante.hub.engine import Accepted
 from restante.hub.fleet.keys import verifier_of
 from restante.hub.fleet.manifests import ORG_SUBJECT
 from restante.hub.fleet.shelf import MemoryShelf
-from restante.sim import faults
-from restante.sim.clock import HOUR_MS, SECOND_MS, Clock, Story
+from restante.sim.chance import chance_of
+from restante.sim.clock import HOUR_MS, MINUTE_MS, SECOND_MS, Clock, Story
 from restante.sim.cupboard import FragileRows, MemoryAttempts, MemoryVault
-from restante.sim.faults import Fault, Kind
+from restante.sim.faults import Kind
 from restante.sim.folk import Folk, Stage
 from restante.sim.ground import Ground
-from restante.sim.hubside import SETTINGS, HubSide, Stores, WorkerKilled, keys_from
+from restante.sim.hubside import SETTINGS, HubSide, Stores, keys_from
 from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
-from restante.sim.plot import Plot, draw
-from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
+from restante.sim.striking import strike
+from restante.sim.telling import Telling, telling_of
 from restante.sim.visits import Doorstep
 from restante.sim.watch import Watch
 from restante.store.ledger import Credential, Ledger
+from restante.wire.journal import Entry, write_entry
 
 T = TypeVar("T")
 
-START: Final = datetime(2026, 3, 2, 6, tzinfo=UTC)
-HOLD_HOURS: Final = 20
-_HOME: Final = Calendar("Europe/Helsinki")
+_START_AGAIN_MS: Final = 10 * MINUTE_MS
 
 
 class World:
@@ -61,16 +56,17 @@ class World:
         *,
         ledger: Ledger | None = None,
         books: Path | None = None,
-        plot: Plot | None = None,
+        telling: Telling | None = None,
     ) -> None:
+        self.telling = telling or telling_of(seed)
         self.seed = seed
-        self.clock = Clock(START)
+        self.clock = Clock(self.telling.season.start)
         self.story = Story(self.clock)
-        self.breaches: list[str] = []
+        self.breaches: dict[str, list[str]] = {}
         self.struck: Counter[str] = Counter()
-        self.plot = plot or draw(chance_of(seed, "plot"))
+        self.plot = self.telling.plot
         self.ground = Ground()
-        self.watch = Watch(self.breach)
+        self.watch = Watch(self.clock, self.breach, held=self._is_held)
         self.mail = Mailboxes(self.clock)
         self.rows = ledger or FragileRows()
         self.points = tuple(self._id(number) for number in range(self.plot.points))
@@ -84,11 +80,18 @@ class World:
         self.hub = self._hub()
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
         self.doorstep = Doorstep(self.ground, chance_of(seed, "visits"), breach=self.breach, tell=self.story.tell)
+        self.doorstep.on_guess = self.watch.saw_guess
 
-    def breach(self, what: str) -> None:
-        """Something happened that must never happen."""
+    def breach(self, rule: str, what: str) -> None:
+        """Something happened that a rule forbids."""
         self.story.tell(f"BREACH: {what}")
-        self.breaches.append(what)
+        self.breaches.setdefault(rule, []).append(what)
+
+    def _is_held(self, entry: Entry) -> bool:
+        """Whether the hub holds an entry as it was written."""
+        span = range(entry.seq, entry.seq + 1)
+        rows = self.wait(self.rows.journal(SourceId(entry.source), entry.log_epoch, span))
+        return [row.entry for row in rows] == [write_entry(entry)]
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The outcome of something asynchronous."""
@@ -112,23 +115,25 @@ class World:
             for number in range(self.plot.points)
         }
         stage = Stage(self.points, self.names, self.machines, self.rounds)
-        self.folk = Folk(
-            self.plot, stage, self.hub, clock=self.clock, story=self.story, doorstep=self.doorstep,
-            chance=chance_of(self.seed, "people"),
-        )  # fmt: skip
+        self.folk = Folk(self.telling, stage, self.hub, clock=self.clock, story=self.story, doorstep=self.doorstep)
         self.mail.on_letter = self.folk.reads
         for number, machine in enumerate(self.machines):
             self.clock.at((number + 1) * SECOND_MS, machine.start)
         self.clock.after(HOUR_MS // 2, self.hub.keep_house)
         self.hub.keep_working()
         self.folk.begin()
-        planned = faults.plan(chance_of(self.seed, "faults"), days=self.plot.days, sources=len(self.sources))
-        for fault in planned if self.plot.errands else ():
-            self.clock.at(fault.at_ms, partial(self.strike, fault))
+        if (changes_at := self.telling.season.changes_at) is not None:
+            self.clock.at((millis(changes_at) - millis(self.clock.start)), self._note_change)
+        for fault in self.telling.faults:
+            self.clock.at(fault.at_ms, partial(strike, self, fault))
+
+    def _note_change(self) -> None:
+        self.struck["clocks-changed"] += 1
+        self.story.tell("the clocks are changed for summer or winter")
 
     def _id(self, number: int) -> PointId:
         chance = chance_of(self.seed, f"id/{number}")
-        return PointId(laned_id(START, chance.randbytes(8), Lane(number % self.plot.lanes)))
+        return PointId(laned_id(self.clock.start, chance.randbytes(8), Lane(number % self.plot.lanes)))
 
     def _hub(self) -> HubSide:
         chance = chance_of(self.seed, "hub")
@@ -141,12 +146,13 @@ class World:
 
     def _machine(self, number: int) -> Machine:
         source, staffed = self.sources[number], self._kind(number) is SourceKind.COUNTER
-        steel = Steelwork(source, len(self.plot.doors[number]), self.clock, ground=self.ground, staffed=staffed)
-        machine = self._controller(number, steel, self._book(source))
-        machine.on_power_lost = lambda: self.clock.after(40 * SECOND_MS, partial(self._start, machine))
+        steel = Steelwork(source, self.plot.doors[number], self.clock, ground=self.ground, staffed=staffed)
+        machine = self.controller(number, steel, self._book(source))
+        machine.on_power_lost = lambda: self.clock.after(40 * SECOND_MS, partial(self.start, machine))
         return machine
 
-    def _controller(self, number: int, steel: Steelwork, book: Keeps) -> Machine:
+    def controller(self, number: int, steel: Steelwork, book: Keeps) -> Machine:
+        """A controller for a point, on a book that may be another's."""
         machine = Machine(
             steel, book, self.clock, kind=self._kind(number), story=self.story,
             chance=chance_of(self.seed, f"machine/{number}/{len(self.clones)}"), dial=partial(self._dial, number),
@@ -157,16 +163,14 @@ class World:
     def _book(self, source: SourceId) -> Keeps:
         return MemoryBook(source) if self._books is None else create_book(self._books / f"{source}.book", source=source)
 
-    def _start(self, machine: Machine) -> None:
-        if machine.agent is None:
-            machine.start()
-
     def _dial(self, number: int) -> Link | None:
         source, weather = self.sources[number], self.weather[number]
         if weather.has(Kind.LINK_CUT):
             return None
         link = Link(self.clock, chance_of(self.seed, f"link/{source}/{self.clock.now_ms}"), weather, story=self.story)
         link.on_down = partial(self.watch.saw_frame, source)
+        link.on_altered = partial(self.watch.saw_altered, source)
+        self.watch.saw_line(source)
         if not self.hub.dial(link):
             return None
         self.links[source] = link
@@ -178,9 +182,8 @@ class World:
             Compartment(door, rank, 900 if rank else 1500, capacity=3 if kind is SourceKind.COUNTER else 1)
             for door, rank in enumerate(self.plot.doors[number], 1)
         )
-        definition = Point(
-            point, self.names[number], "shop", "host", 60.0, 24.0, "", "", _HOME, ElapsedHours(HOLD_HOURS)
-        )
+        calendar, hold = self.telling.season.calendar, self.telling.season.hold
+        definition = Point(point, self.names[number], "shop", "host", 60.0, 24.0, "", "", calendar, hold)
         source = Source(self.sources[number], kind, (BankModule(1, compartments),))
         now = self.clock.now
         outcomes = self.hub.submit(
@@ -192,128 +195,55 @@ class World:
         assert outcomes is not None
         assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
 
-    def _courier_code(self, carrier: int, number: int) -> str:
+    def begin_epoch(self, number: int, epoch: int, then: Callable[[], None]) -> None:
+        """Begin a new log epoch for a new controller, put couriers' codes there anew, and go on; in a while if not now.
+
+        An epoch that has begun already is what was asked for.
+        """
+        point, source = self.points[number], self.sources[number]
+        command = StartEpoch(CommandId(f"epoch:{source}:{epoch}"), "operator", self.clock.now, point, source, epoch)
+        outcomes = self.hub.submit([command])
+        if outcomes is None:
+            self.clock.after(5 * MINUTE_MS, partial(self.begin_epoch, number, epoch, then))
+            return
+        for carrier in range(self.plot.carriers):
+            self._courier_code(carrier, number, epoch)
+        then()
+
+    def _courier_code(self, carrier: int, number: int, epoch: int = 1) -> str:
         code = f"{chance_of(self.seed, f'courier/{carrier}/{number}').randrange(10**8):08}"
-        verifier = verifier_of(code, self.hub.stores.keys, source=self.sources[number], epoch=1, settings=SETTINGS)
-        credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", 1, verifier)
+        keys = self.hub.stores.keys
+        verifier = verifier_of(code, keys, source=self.sources[number], epoch=epoch, settings=SETTINGS)
+        credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", epoch, verifier)
         assert self.wait(self.rows.put_credential(credential))
         return code
 
     # --- what befalls it
 
-    def strike(self, fault: Fault) -> None:
-        """Let one fault happen, and end when its time is over."""
-        self.struck[fault.kind.name.lower().replace("_", "-")] += 1
-        where = "the hub" if fault.source < 0 else self.names[fault.source]
-        self.story.tell(f"{where}: {fault.kind.value}")
-        if fault.source < 0:
-            self._strike_hub(fault)
-        else:
-            self._strike_source(fault, self.machines[fault.source], self.weather[fault.source])
-
-    def _strike_hub(self, fault: Fault) -> None:
-        match fault.kind:
-            case Kind.HUB_KILLED:
-                self.hub.kill()
-                self.clock.after(fault.lasts_ms, self._start_hub)
-            case Kind.COMMIT_LOST:
-                self._plant(Break.BEFORE if fault.amount % 2 else Break.UNSEEN, fault.amount)
-            case Kind.ANSWER_LOST:
-                self._plant(Break.AFTER, fault.amount)
-            case Kind.WORKER_KILLED:
-                self.hub.kill_worker = "before"
-            case _:
-                self._kill_worker_late()
-
-    def _plant(self, where: Break, after_commits: int) -> None:
-        if isinstance(self.rows, FragileRows):
-            self.rows.plant(where, after_commits=after_commits)
-
-    def _kill_worker_late(self) -> None:
-        rows = self.rows
-        if not isinstance(rows, FragileRows):
-            return
-
-        def stop() -> None:
-            rows.before_finish = lambda: None
-            raise WorkerKilled
-
-        rows.before_finish = stop
-
-    def _start_hub(self) -> None:
+    def start_hub(self) -> None:
+        """Somebody starts the hub, unless it runs."""
         if self.hub.process is None:
             self.hub.start()
 
-    def _strike_source(self, fault: Fault, machine: Machine, weather: Weather) -> None:
-        door = 1 + fault.amount % machine.steel.doors
-        match fault.kind:
-            case Kind.LINK_CUT | Kind.LINK_ROUGH | Kind.ACKS_LOST | Kind.MANIFESTS_LATE:
-                weather.begin(fault.kind)
-                self.clock.after(fault.lasts_ms, partial(weather.end, fault.kind))
-            case Kind.MANIFEST_REPLAYED:
-                self._replay(machine.source, fault.amount)
-            case Kind.BANK_KILLED:
-                self._without_power(machine, fault.lasts_ms)
-            case Kind.BANK_KILLED_IN_STEP:
-                (machine.fuse.set_for_work if fault.amount % 4 else machine.fuse.set)(1 + fault.amount // 4)
-            case Kind.DOOR_JAMMED | Kind.DOOR_BLOCKED:
-                self._stick(fault, machine, door)
-            case Kind.CLOCK_OFF | Kind.CLOCK_JUMPS:
-                machine.off_ms += fault.amount
-                machine.lose_power()
-                self.clock.after(fault.lasts_ms, partial(self._set_clock, machine))
-            case Kind.DISK_CLONED:
-                self._clone(fault)
-            case _:
-                raise AssertionError(fault.kind)
-
-    def _replay(self, source: SourceId, amount: int) -> None:
-        frames, link = self.watch.old_frames(source), self.links.get(source)
-        if frames and link is not None and link.is_open:
-            link.to_source(frames[amount % len(frames)])
-
-    def _without_power(self, machine: Machine, lasts_ms: int) -> None:
-        before, machine.on_power_lost = machine.on_power_lost, lambda: None
-        machine.lose_power()
-        machine.on_power_lost = before
-        self.clock.after(lasts_ms, partial(self._start, machine))
-
-    def _stick(self, fault: Fault, machine: Machine, door: int) -> None:
-        if machine.steel.staffed:
-            return
-        machine.steel.touch(door, Deed.JAM if fault.kind is Kind.DOOR_JAMMED else Deed.BLOCK)
-        self.clock.after(fault.lasts_ms, partial(machine.steel.touch, door, Deed.MEND))
-
-    def _set_clock(self, machine: Machine) -> None:
-        machine.off_ms = 0
-
-    def _clone(self, fault: Fault) -> None:
-        """The disk is copied into another machine, which runs beside the first until somebody notices the smoke."""
-        original = self.machines[fault.source]
-        if not isinstance(original.book, MemoryBook):
-            return
-        steel = Steelwork(
-            original.source, original.steel.doors, self.clock, ground=Ground(), staffed=original.steel.staffed
-        )
-        clone = self._controller(fault.source, steel, copy.deepcopy(original.book))
-        self.clones.append(clone)
-        clone.start()
-        self.clock.after(fault.lasts_ms, clone.lose_power)
+    def start(self, machine: Machine) -> None:
+        """Power is there; a program that cannot write its book is started again and again until it can."""
+        if machine.fuse.is_full:
+            self.clock.after(_START_AGAIN_MS, partial(self.start, machine))
+        elif machine.agent is None:
+            machine.start()
 
     def heal(self) -> None:
         """Everything that is broken is mended, and nobody begins anything new."""
         self.folk.go_home()
         for weather in self.weather:
             weather.clear()
+        self.mail.heal()
+        if isinstance(self.rows, FragileRows):
+            self.rows.heal()
         for machine in self.machines:
             machine.fuse.mend()
-            machine.off_ms = 0
-            self._start(machine)
-            for door in () if machine.steel.staffed else range(1, machine.steel.doors + 1):
-                machine.steel.touch(door, Deed.MEND)
-        self._start_hub()
-
-
-def chance_of(seed: int, part: str) -> Random:
-    """The chance of one part of a world: one more fault elsewhere does not change what it draws."""
-    return Random(f"{seed}/{part}")  # noqa: S311 - stories are told again, secrets are not
+            machine.set_clock()
+            machine.make_space()
+            machine.steel.heal()
+            self.start(machine)
+        self.start_hub()

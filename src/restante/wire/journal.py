@@ -270,13 +270,13 @@ def head_from(document: Mapping[str, Any]) -> SignedHead | Refusal:
 
 
 def _misfit(entry: Entry, source: str, epoch: int) -> Finding | None:
-    """What is wrong with an entry looked at by itself."""
+    """What is wrong with an entry looked at by itself; only one that is whole can tell of another history."""
     if entry.source != source:
         return Broken(seq=entry.seq, why="written by another source")
-    if entry.log_epoch != epoch:
-        return Fork(at_seq=entry.seq, why="another log epoch")
     if entry.hash != entry_hash(entry):
         return Broken(seq=entry.seq, why="its hash is not the hash of what it says")
+    if entry.log_epoch != epoch:
+        return Fork(at_seq=entry.seq, why="another log epoch")
     return None
 
 

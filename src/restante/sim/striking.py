@@ -1,0 +1,293 @@
+"""What each fault does to a world, and how it ends: one line of a table for each kind."""
+
+import copy
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from restante.edge.boards.steel import Deed
+from restante.edge.memory import MemoryBook
+from restante.sim.chance import chance_of
+from restante.sim.clock import HOUR_MS, MINUTE_MS, SECOND_MS
+from restante.sim.cupboard import FragileRows
+from restante.sim.faults import Fault, Kind
+from restante.sim.ground import Ground
+from restante.sim.hubside import WorkerKilled
+from restante.sim.machine import Machine
+from restante.sim.mailbox import address_of
+from restante.sim.rows import Break
+from restante.sim.steelwork import Steelwork
+
+if TYPE_CHECKING:
+    from restante.sim.world import World
+
+_GUESSES_AT_ONCE: Final = 8
+_PEOPLE: Final = 8
+
+Strike = Callable[["World", Fault], None]
+
+
+def strike(world: "World", fault: Fault) -> None:
+    """Let one fault happen, and end when its time is over."""
+    world.struck[fault.kind.name.lower().replace("_", "-")] += 1
+    where = "the hub" if fault.source < 0 else world.names[fault.source]
+    world.story.tell(f"{where}: {fault.kind.value}")
+    _STRIKES[fault.kind](world, fault)
+
+
+# --- at the hub
+
+
+def _kill_hub(world: "World", fault: Fault) -> None:
+    world.hub.kill()
+    world.clock.after(fault.lasts_ms, world.start_hub)
+
+
+def _lose_commit(world: "World", fault: Fault) -> None:
+    _plant(world, fault, Break.BEFORE if fault.amount % 2 else Break.UNSEEN)
+
+
+def _lose_answer(world: "World", fault: Fault) -> None:
+    _plant(world, fault, Break.AFTER)
+
+
+def _plant(world: "World", fault: Fault, where: Break) -> None:
+    if isinstance(world.rows, FragileRows):
+        world.rows.plant(where, after_commits=fault.amount)
+
+
+def _stop_store(world: "World", fault: Fault) -> None:
+    rows = world.rows
+    if isinstance(rows, FragileRows):
+        rows.stop()
+        world.clock.after(fault.lasts_ms, rows.go_on)
+
+
+def _kill_worker(world: "World", fault: Fault) -> None:
+    del fault
+    world.hub.kill_worker = "before"
+
+
+def _kill_worker_late(world: "World", fault: Fault) -> None:
+    del fault
+    rows = world.rows
+    if not isinstance(rows, FragileRows):
+        return
+
+    def stop() -> None:
+        rows.before_finish = lambda: None
+        raise WorkerKilled
+
+    rows.before_finish = stop
+
+
+def _stop_mail(world: "World", fault: Fault) -> None:
+    world.mail.stop()
+    world.clock.after(fault.lasts_ms, world.mail.go_on)
+
+
+def _refuse_mail(world: "World", fault: Fault) -> None:
+    """A mailbox that is gone for good, or full for a while."""
+    address = address_of(fault.amount % _PEOPLE)
+    world.mail.refuse(address, 550 if fault.amount % 2 else 452)
+    world.clock.after(fault.lasts_ms, partial(world.mail.accept, address))
+
+
+# --- at a source
+
+
+def _weather(world: "World", fault: Fault) -> None:
+    weather = world.weather[fault.source]
+    weather.begin(fault.kind)
+    world.clock.after(fault.lasts_ms, partial(weather.end, fault.kind))
+
+
+def _replay(world: "World", fault: Fault) -> None:
+    source = world.sources[fault.source]
+    frames, link = world.watch.old_frames(source), world.links.get(source)
+    if frames and link is not None and link.is_open:
+        link.to_source(frames[fault.amount % len(frames)])
+
+
+def _cut_power(world: "World", fault: Fault) -> None:
+    machine = world.machines[fault.source]
+    _turn_off(machine)
+    world.clock.after(fault.lasts_ms, partial(world.start, machine))
+
+
+def _cut_power_in_step(world: "World", fault: Fault) -> None:
+    fuse = world.machines[fault.source].fuse
+    (fuse.set_for_work if fault.amount % 4 else fuse.set)(1 + fault.amount // 4)
+
+
+def _fill_disk(world: "World", fault: Fault) -> None:
+    machine = world.machines[fault.source]
+    machine.fuse.fill()
+    world.clock.after(fault.lasts_ms, machine.make_space)
+
+
+def _stick(world: "World", fault: Fault) -> None:
+    machine = world.machines[fault.source]
+    if not machine.steel.staffed:
+        door = _door_of(machine, fault)
+        machine.steel.touch(door, Deed.JAM if fault.kind is Kind.DOOR_JAMMED else Deed.BLOCK)
+        world.clock.after(fault.lasts_ms, partial(machine.steel.touch, door, Deed.MEND))
+
+
+def _make_sensor_lie(world: "World", fault: Fault) -> None:
+    steel = world.machines[fault.source].steel
+    if not steel.staffed:
+        steel.lie(1 + fault.amount % steel.doors)
+        world.clock.after(fault.lasts_ms, steel.tell_the_truth)
+
+
+def _slow_board(world: "World", fault: Fault) -> None:
+    steel = world.machines[fault.source].steel
+    steel.slow_ms = fault.amount * 2 * SECOND_MS
+    world.clock.after(fault.lasts_ms, steel.quicken)
+
+
+def _heat_coils(world: "World", fault: Fault) -> None:
+    steel = world.machines[fault.source].steel
+    steel.rest_ms = fault.amount * 6 * SECOND_MS
+    world.clock.after(fault.lasts_ms, steel.cool)
+
+
+def _start_with_wrong_clock(world: "World", fault: Fault) -> None:
+    machine = world.machines[fault.source]
+    machine.off_ms += fault.amount
+    machine.lose_power()
+    world.clock.after(fault.lasts_ms, machine.set_clock)
+
+
+def _turn_clock(world: "World", fault: Fault) -> None:
+    machine = world.machines[fault.source]
+    machine.off_ms += fault.amount
+    world.clock.after(fault.lasts_ms, machine.set_clock)
+
+
+def _let_clock_drift(world: "World", fault: Fault) -> None:
+    machine = world.machines[fault.source]
+    machine.drift(fault.amount)
+    world.clock.after(fault.lasts_ms, machine.set_clock)
+
+
+def _replace_controller(world: "World", fault: Fault) -> None:
+    """As `docs/how-to/controllers.md` has it; the old certificates end, and with them the sessions and any clone."""
+    machine, old = world.machines[fault.source], world.machines[fault.source].book
+    if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
+        return
+    _turn_off(machine)
+    if link := world.links.get(machine.source):
+        link.drop(by_hub=True)
+    world.begin_epoch(fault.source, old.head.epoch + 1, partial(_install, world, fault, old))
+
+
+def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
+    machine = world.machines[fault.source]
+    machine.take_book(MemoryBook(old.source))
+    world.start(machine)
+    world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
+
+
+def _find_disk(world: "World", fault: Fault, old: MemoryBook) -> None:
+    """What the old disk holds is taken into the new book, once that has begun an epoch of its own."""
+    machine = world.machines[fault.source]
+    book = machine.book
+    if not isinstance(book, MemoryBook) or book.head.epoch <= old.head.epoch:
+        world.clock.after(HOUR_MS, partial(_find_disk, world, fault, old))
+        return
+    _turn_off(machine)
+    book.take_in(old)
+    world.start(machine)
+
+
+def _turn_off(machine: Machine) -> None:
+    """Power goes, and does not come back by itself."""
+    before, machine.on_power_lost = machine.on_power_lost, lambda: None
+    machine.lose_power()
+    machine.on_power_lost = before
+
+
+def _clone(world: "World", fault: Fault) -> None:
+    """The disk is copied into another machine, which runs beside the first until somebody notices the smoke."""
+    original = world.machines[fault.source]
+    if not isinstance(original.book, MemoryBook):
+        return
+    old = original.steel
+    steel = Steelwork(original.source, old.sizes, world.clock, ground=Ground(), staffed=old.staffed)
+    clone = world.controller(fault.source, steel, copy.deepcopy(original.book))
+    world.clones.append(clone)
+    clone.start()
+    world.clock.after(fault.lasts_ms, clone.lose_power)
+
+
+# --- people
+
+
+def _be_hasty(world: "World", fault: Fault) -> None:
+    world.doorstep.hasty.add(world.sources[fault.source])
+
+
+def _mix_up(world: "World", fault: Fault) -> None:
+    world.doorstep.careless.add(world.sources[fault.source])
+
+
+def _understate_size(world: "World", fault: Fault) -> None:
+    world.folk.understate(fault.amount)
+
+
+def _pass_code_on(world: "World", fault: Fault) -> None:
+    world.folk.pass_code_on(fault.amount)
+
+
+def _guess(world: "World", fault: Fault) -> None:
+    """Somebody types one code after the other for hours, and pulls the plug when the machine has had enough of it."""
+    machine, chance = world.machines[fault.source], chance_of(world.seed, f"guesses/{fault.at_ms}")
+    for after_ms in range(0, fault.lasts_ms, 3 * MINUTE_MS):
+        codes = [f"{chance.randrange(10**8):08}" for _ in range(_GUESSES_AT_ONCE)]
+        world.clock.after(after_ms, partial(world.folk.walk, world.doorstep.guess(machine, codes)))
+    for after_ms in range(HOUR_MS // 4, fault.lasts_ms, HOUR_MS // 4):
+        world.clock.after(after_ms, machine.lose_power)
+
+
+def _door_of(machine: Machine, fault: Fault) -> int:
+    return 1 + fault.amount % machine.steel.doors
+
+
+_STRIKES: Final[Mapping[Kind, Strike]] = {
+    Kind.LINK_CUT: _weather,
+    Kind.LINK_ROUGH: _weather,
+    Kind.LINK_SLOW: _weather,
+    Kind.ACKS_LOST: _weather,
+    Kind.MANIFESTS_LATE: _weather,
+    Kind.ENTRIES_ALTERED: _weather,
+    Kind.MANIFEST_REPLAYED: _replay,
+    Kind.BANK_KILLED: _cut_power,
+    Kind.BANK_KILLED_IN_STEP: _cut_power_in_step,
+    Kind.DISK_FULL: _fill_disk,
+    Kind.HUB_KILLED: _kill_hub,
+    Kind.COMMIT_LOST: _lose_commit,
+    Kind.ANSWER_LOST: _lose_answer,
+    Kind.STORE_DOWN: _stop_store,
+    Kind.WORKER_KILLED: _kill_worker,
+    Kind.WORKER_KILLED_LATE: _kill_worker_late,
+    Kind.MAIL_DOWN: _stop_mail,
+    Kind.MAIL_REFUSED: _refuse_mail,
+    Kind.DOOR_JAMMED: _stick,
+    Kind.DOOR_BLOCKED: _stick,
+    Kind.SENSOR_LIES: _make_sensor_lie,
+    Kind.BOARD_SLOW: _slow_board,
+    Kind.COILS_HOT: _heat_coils,
+    Kind.CLOCK_OFF: _start_with_wrong_clock,
+    Kind.CLOCK_JUMPS: _start_with_wrong_clock,
+    Kind.CLOCK_TURNED: _turn_clock,
+    Kind.CLOCK_DRIFTS: _let_clock_drift,
+    Kind.DISK_CLONED: _clone,
+    Kind.CONTROLLER_REPLACED: _replace_controller,
+    Kind.DOOR_SHUT_EARLY: _be_hasty,
+    Kind.PARCELS_MIXED_UP: _mix_up,
+    Kind.SIZE_WRONG: _understate_size,
+    Kind.CODE_PASSED_ON: _pass_code_on,
+    Kind.CODES_GUESSED: _guess,
+}
