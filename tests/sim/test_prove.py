@@ -120,4 +120,4 @@ def test_uncommitted_sources_are_named_by_their_digest(monkeypatch: pytest.Monke
     for said, name in {"abc": "abc", "abc-dirty": "abc-dirty-digest"}.items():
         told = subprocess.CompletedProcess([], 0, stdout=f"{said}\n")
         monkeypatch.setattr(subprocess, "run", lambda *_what, told=told, **_how: told)
-        assert prove._commit() == name
+        assert prove.commit_name() == name

@@ -103,18 +103,25 @@ def bench(
 
 
 def prove(
-    part: Annotated[Literal["sim"], Parameter(help="What to prove.")] = "sim",
+    part: Annotated[Literal["sim", "failover"], Parameter(help="What to prove.")] = "sim",
     *,
     minutes: Annotated[float | None, Parameter(help="For how long; a minute if nothing is said.")] = None,
     seeds: Annotated[str | None, Parameter(help="Which seeds, as 1-300.")] = None,
     processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said.")] = None,
 ) -> None:
-    """Run the simulation seed after seed; the account is kept by commit, and a proof that was stopped goes on."""
+    """Run one proof seed after seed; the account is kept by commit, and a proof that was stopped goes on.
+
+    sim runs the simulation. failover kills real database servers under load and promotes their replicas, one drill at a
+    time.
+    """
     from restante.sim.prove import main, parse_seeds
 
-    assert part == "sim", "cyclopts lets no other part through"
     try:
         parse_seeds(seeds or "1")
     except ValueError:
         raise Stop("seeds-malformed", field="--seeds", rule="Seeds are a number or a span, as 7 or 1-300.") from None
+    if part == "failover":
+        from restante.sim.failover import main as failover
+
+        sys.exit(failover(minutes=minutes, seeds=seeds))
     sys.exit(main(minutes=minutes, seeds=seeds, processes=processes))

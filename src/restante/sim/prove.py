@@ -77,7 +77,7 @@ def main(
     0 if seeds were run and none failed, else 1. Raises ``ValueError`` as ``parse_seeds``.
     """
     console = console or Console(stderr=True)
-    path = folder / f"sim-{_commit()}.jsonl"
+    path = folder / f"sim-{commit_name()}.jsonl"
     account = read_account(path)
     wanted = parse_seeds(seeds) if seeds else count(1)
     deadline = None if minutes is None and seeds else time.monotonic() + 60 * (1 if minutes is None else minutes)
@@ -148,7 +148,7 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, TextColumn("{task.fields[figures]}", justify="left"), console=console)
 
 
-def _commit() -> str:
+def commit_name() -> str:
     """The commit this is run from; where files differ from it, or there is none, a digest of the sources besides."""
     try:
         told = subprocess.run(

@@ -27,6 +27,12 @@ from restante.store.programs import Programs
 
 CATCH_UP_S: Final = 60.0
 _PROMOTE_S: Final = 60
+# Where a replica stands that receives nothing and has applied all that it could read.
+_RESTS_AT: Final = (
+    b"SELECT pg_last_wal_replay_lsn()::text FROM pg_stat_activity WHERE backend_type = 'startup'"
+    b" AND wait_event IN ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')"
+    b" AND NOT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')"
+)
 _RECORD: Final = re.compile(r"\blsn: ([0-9A-F]+/[0-9A-F]+), .*?\bdesc: (\w+)")
 
 Made = Literal["copied", "wound back", "started"]
@@ -157,11 +163,10 @@ def _wind_back(leader: Server, replica: Server) -> bool:
 
 
 def parting(replica: Server, leader: Server | None) -> Parting:
-    """Where a running replica stands, and what of the leader's log it lacks."""
+    """Where a replica stands that has applied all it received, and what of the leader's log it lacks."""
     with psycopg.connect(replica.address(DATABASE), autocommit=True) as db:
         row = db.execute(
-            # A receiver that was never answered counts from the beginning of a segment.
-            "SELECT greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::text,"
+            "SELECT pg_last_wal_replay_lsn()::text,"
             " (SELECT timeline_id FROM pg_control_checkpoint()), pg_size_bytes(current_setting('wal_segment_size'))"
         ).fetchone()
     assert row is not None, "one row comes of it"
@@ -253,12 +258,16 @@ def _reconfigure(server: Server, more: Mapping[str, str]) -> None:
 
 
 def _apply_all(replica: Server) -> None:
-    """Wait until what was received is applied, and nothing more comes."""
-    lines = (
-        "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')"
-        " AND pg_last_wal_replay_lsn() >= coalesce(pg_last_wal_receive_lsn(), '0/0')"
-    )
-    if not processes.wait_until(lambda: _ask(replica, lines), limit_s=CATCH_UP_S):
+    """Wait until nothing more comes, and what came is applied: the last of it may be half a record, which never is."""
+    seen = list[str | None]()
+
+    def rests() -> bool:
+        with psycopg.connect(replica.address(DATABASE), connect_timeout=5, autocommit=True) as db:
+            row = db.execute(_RESTS_AT).fetchone()
+        seen.append(row[0] if row else None)
+        return seen[-1] is not None and seen[-2:-1] == seen[-1:]
+
+    if not processes.wait_until(rests, limit_s=CATCH_UP_S):
         raise PrimaryAnswers("The replica still receives the log of a leader that runs: stop that one first")
 
 
