@@ -59,6 +59,10 @@ REFUSALS = {
     "a report nowhere": (["import", "points", "p.csv", "--report", "no/r.csv"], "report-unwritten (no/r.csv)"),
     "seeds": (["prove", "sim", "--seeds", "some"], "seeds-malformed (--seeds)"),
     "seeds backwards": (["prove", "sim", "--seeds", "9-1"], "seeds-malformed (--seeds)"),
+    "no instant": (["db", "restore", "b", "--until", "yesterday"], "instant-malformed (--until)"),
+    "no zone": (["db", "restore", "b", "--until", "2026-11-22T14:05"], "instant-malformed (--until)"),
+    "no archive": (["db", "restore", "b", "--until", "2026-11-22T14:05Z"], "archive-missing (--until)"),
+    "no replica": (["db", "promote", "nowhere"], "replica-missing (folder)"),
     "no invitation in the file": (["bank", "--state", "b", "--invitation", sys.executable], "invitation-missing"),
     "no invitation file": (["bank", "--state", "b", "--invitation", "nowhere"], "invitation-missing (invitation)"),
 }

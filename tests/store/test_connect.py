@@ -1,13 +1,26 @@
 """Connections: the settings the engine's batches and the readers rely on, seen from the server."""
 
+from collections.abc import Mapping
+
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import PoolTimeout
 
 from restante.store import connect
-from restante.store.connect import DatabaseTooOld, DatabaseUnreachable, conninfo, engine_connection, probe, reads_pool
+from restante.store.connect import (
+    ENGINE,
+    READS,
+    DatabaseTooOld,
+    DatabaseUnreachable,
+    conninfo,
+    engine_connection,
+    probe,
+    reads_pool,
+)
+from restante.store.ledger import StoreDown
 from restante.store.tables import open_tables
+from restante.store.writers import faults_named
 
 
 async def shown(db: psycopg.AsyncConnection, *names: str) -> list[str]:
@@ -100,6 +113,35 @@ def test_what_the_address_says_wins() -> None:
     given = "postgresql://h/d?application_name=mine&options=-c%20lock_timeout%3D9s"
     merged = conninfo_to_dict(conninfo(given, name="ours", settings={"lock_timeout": "2s"}))
     assert (merged["application_name"], merged["options"]) == ("mine", "-c lock_timeout=2s -c lock_timeout=9s")
+
+
+SEVERAL = "postgresql://a,b/d"
+
+
+@pytest.mark.parametrize(
+    ("address", "settings", "expected"),
+    [
+        (SEVERAL, ENGINE, "read-write"),
+        (SEVERAL, READS, "primary"),
+        (f"{SEVERAL}?target_session_attrs=read-write", READS, "primary"),
+        (f"{SEVERAL}?target_session_attrs=any", READS, "any"),
+        ("postgresql://a/d", ENGINE, None),
+    ],
+)
+def test_of_several_hosts_the_one_that_leads_is_taken(
+    address: str, settings: Mapping[str, str], expected: str | None
+) -> None:
+    """Given several hosts, when connected, then to the one that takes writes; also by those who only read."""
+    merged = conninfo_to_dict(conninfo(address, name="ours", settings=settings))
+    assert merged.get("target_session_attrs") == expected
+
+
+async def test_a_server_that_only_reads_is_no_mistake_of_the_rows(empty_database: str) -> None:
+    """Given a server that takes no writes just now, when the engine writes, then it is down, to be tried again."""
+    async with await engine_connection(empty_database) as db:
+        await db.execute("SET default_transaction_read_only = on")
+        with pytest.raises(StoreDown), faults_named(db):
+            await db.execute("CREATE TABLE kept (id int)")
 
 
 def test_an_old_server_is_refused(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:

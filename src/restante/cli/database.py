@@ -14,7 +14,11 @@ from restante.cli.ending import Stop, say
 if TYPE_CHECKING:
     from restante.store.embedded import Server
 
-app = App(name="db", help="Start, stop, migrate and check the database.")
+app = App(name="db", help="Start, stop, migrate, copy and check the database.")
+app.command("restante.cli.replicas:replica", name="replica", help="Make or start a replica of the database.")
+app.command("restante.cli.replicas:promote", name="promote", help="Have a replica lead.")
+app.command("restante.cli.backups:backup", name="backup", help="Copy the database while it runs.")
+app.command("restante.cli.backups:restore", name="restore", help="Bring a backup to any instant since.")
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
 
@@ -22,7 +26,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSO
 @app.command
 def start() -> None:
     """Start the database server of the state folder and leave it running; with DATABASE_URL there is none to start."""
-    server = _own_server()
+    server = own_server()
     server.start()
     print(f"The database runs (process {server.pid}). Its data: {server.home}")
 
@@ -30,7 +34,7 @@ def start() -> None:
 @app.command
 def stop() -> None:
     """Stop the database server of the state folder, whoever uses it. What is committed is safe."""
-    server = _own_server()
+    server = own_server()
     server.stop()
     print("The database is stopped.")
 
@@ -81,7 +85,7 @@ def restored() -> None:
     Manifests are ordered by the hub's epoch first; a later one leads, whatever was issued after the backup was made.
     """
     with database(os.environ) as dsn:
-        epoch = asyncio.run(_later_epoch(dsn))
+        epoch = asyncio.run(later_epoch(dsn))
     print(f"Epoch {epoch} of this hub has begun. Start the hub: restante hub")
 
 
@@ -90,7 +94,8 @@ def database(environ: Mapping[str, str]) -> Iterator[str]:
     """The address of the database that the settings name, running for as long as this lasts. Faults: ``resolve``'s."""
     from restante.store.embedded import resolve
 
-    with resolve(environ, database_folder(environ)) as dsn:
+    kept, settings = archive_folder(environ), server_settings(environ)
+    with resolve(environ, database_folder(environ), settings=settings, archive=kept) as dsn:
         yield dsn
 
 
@@ -101,20 +106,41 @@ def database_folder(environ: Mapping[str, str]) -> Path:
     return state_folder(read_settings(environ)) / "database"
 
 
-def _own_server() -> "Server":
+def archive_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where the program's own database server archives its log, if it is told to."""
+    from restante.hub.settings import read_settings
+
+    named = read_settings(environ).database_archive
+    return Path(named).expanduser().absolute() if named else None
+
+
+def server_settings(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """What the settings tell the program's own database server."""
+    from restante.hub.settings import read_settings
+
+    return {"synchronous_commit": read_settings(environ).database_commit}
+
+
+def own_server() -> "Server":
+    """The program's own database server: of those that belong together, the one that leads."""
+    from restante.store import kinship
     from restante.store.embedded import Server
 
     if os.environ.get("DATABASE_URL"):
         raise Stop("database-foreign", field="DATABASE_URL", rule="That database is started and stopped where it runs.")
-    return Server(database_folder(os.environ))
+    leader = kinship.leading(database_folder(os.environ))
+    return Server(leader, settings=server_settings(os.environ), archive=archive_folder(os.environ))
 
 
 def _status() -> dict[str, Any]:
+    import msgspec
+
     from restante.store.connect import DatabaseUnreachable
     from restante.store.migrate import status_at
+    from restante.store.replica import followers
 
     given = os.environ.get("DATABASE_URL", "")
-    server = None if given else _own_server()
+    server = None if given else own_server()
     told: dict[str, Any] = {"where": "DATABASE_URL" if server is None else str(server.home)}
     if server is not None and not server.is_alive():
         return told | {"answers": False}
@@ -122,7 +148,9 @@ def _status() -> dict[str, Any]:
         found = status_at(given if server is None else server.dsn)
     except DatabaseUnreachable as fault:
         return told | {"answers": False, "why": str(fault)}
-    return told | {"answers": True, "applied": len(found.applied), "pending": [each.name for each in found.pending]}
+    kin = {"replicas": [msgspec.to_builtins(each) for each in followers(server)]} if server else {}
+    pending = [each.name for each in found.pending]
+    return told | {"answers": True, "applied": len(found.applied), "pending": pending} | kin
 
 
 async def _findings(dsn: str) -> list[Any]:
@@ -133,7 +161,8 @@ async def _findings(dsn: str) -> list[Any]:
         return list(await check_ledger(ledger))
 
 
-async def _later_epoch(dsn: str) -> int:
+async def later_epoch(dsn: str) -> int:
+    """Begin a later epoch of the hub; which one."""
     from datetime import UTC, datetime
 
     from restante.hub.fleet.shelf import PostgresShelf

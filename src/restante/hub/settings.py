@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -43,6 +43,13 @@ class Settings(msgspec.Struct, frozen=True):
         str, "Loopback address and port of a program's metrics; port 0 takes a free one, and nothing serves none."
     ] = "127.0.0.1:0"
     public_url: Annotated[str, "How people and partners reach the API, for links in notices."] = "http://127.0.0.1:8080"
+    database_commit: Annotated[
+        Literal["local", "remote_write", "on", "remote_apply"],
+        "What a commit waits for in the program's own database: its own disk, or a replica too once there is one.",
+    ] = "local"
+    database_archive: Annotated[str, "Folder for the log of the program's own database, to restore to any instant."] = (
+        ""
+    )
     smtp_host: Annotated[str, "Mail server that notices are handed to; empty starts the local sink."] = ""
     smtp_port: Annotated[int, "Port of the mail server."] = 25
     smtp_starttls: Annotated[bool, "Whether mail may only leave over STARTTLS."] = False

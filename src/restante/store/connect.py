@@ -23,6 +23,13 @@ FLOOR = 15
 
 CONNECT_S = 5
 
+# A machine that vanished says no goodbye: without these its connections are waited for some minutes.
+_VANISHED: Mapping[str, int] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 _LIMITS: Mapping[str, str] = {
     "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "2s",
@@ -58,16 +65,20 @@ class AddressMalformed(Fault):
 
 
 def conninfo(dsn: str, *, name: str, settings: Mapping[str, str]) -> str:
-    """``dsn`` with session ``settings`` and the application's ``name``; options already in ``dsn`` win."""
+    """``dsn`` with session ``settings`` and the application's ``name``; options already in ``dsn`` win.
+
+    Of several hosts it is the one that takes writes, unless ``dsn`` says otherwise.
+    """
     given = _parsed(dsn)
     options = " ".join(f"-c {key}={value}" for key, value in settings.items())
-    own: dict[str, str | int | None] = {
-        "application_name": name,
-        "connect_timeout": CONNECT_S,
-        "keepalives_idle": 30,
-    }
+    own: dict[str, str | int | None] = {"application_name": name, "connect_timeout": CONNECT_S, **_VANISHED}
     asked = given.pop("options", None)
     merged = {**own, **given, "options": f"{options} {asked}" if asked else options}
+    if any("," in str(given.get(key, "")) for key in ("host", "hostaddr")):
+        merged.setdefault("target_session_attrs", "read-write")
+    if merged.get("target_session_attrs") == "read-write" and "default_transaction_read_only" in settings:
+        # A session that itself only reads would pass for a server that does, and be turned away from every one.
+        merged["target_session_attrs"] = "primary"
     return make_conninfo("", **merged)
 
 

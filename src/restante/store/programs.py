@@ -60,10 +60,13 @@ class Account(msgspec.Struct, frozen=True):
     uid: int
     gid: int
 
-    def run(self, command: Sequence[str | Path], *, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: Sequence[str | Path], *, timeout_s: float | None = 120, secret: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``command`` to its end under this account, in ``/``, in its own session and a bare environment.
 
-        The caller's ``PG*`` variables and umask do not leak in, and Ctrl-C in a terminal does not reach it.
+        The caller's ``PG*`` variables and umask do not leak in, and Ctrl-C in a terminal does not reach it. ``secret``
+        is the password it connects with, which nobody else sees.
         """
         stays = self.uid == os.geteuid()
         return subprocess.run(  # noqa: S603 -- the program and its arguments are ours
@@ -72,7 +75,7 @@ class Account(msgspec.Struct, frozen=True):
             group=None if stays else self.gid,
             extra_groups=None if stays else [],
             cwd="/",
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"} | ({"PGPASSWORD": secret} if secret else {}),
             umask=0o077,
             start_new_session=True,
             stdin=subprocess.DEVNULL,

@@ -94,7 +94,8 @@ def faults_named(db: AsyncConnection | None = None) -> Iterator[None]:
         raise LaneStalled from error
     except _MOVED as error:
         raise RowsMoved from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+        # A server that only reads is a replica, or has just been promoted.
         raise StoreDown from error
     except psycopg.Error as error:
         if db is not None and db.closed:
