@@ -307,7 +307,8 @@ def test_any_bytes_are_judged_or_refused(content: bytes) -> None:
 
 KEYS = st.sampled_from(
     ["name", "latitude", "longitude", "lat", "lon", "zone", "kind", "address", "hours", "hold", "source", "modules",
-     "id", "type", "geometry", "properties", "coordinates", "compartments", "reference", "size", "recipient", "dimensions"]
+     "id", "type", "geometry", "properties", "coordinates", "compartments", "reference", "size", "recipient",
+     "dimensions"]
 )  # fmt: skip
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
