@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable
 from types import ModuleType
 
-from restante.carriers.lists import countries, hours, parcels, places, points, reading, text, wording
+from restante.carriers.lists import countries, hours, objects, parcels, places, points, reading, text, wording
 from restante.carriers.lists.columns import Dialect, Kind
 from restante.carriers.lists.dialects import PARCELS, POINTS
 
@@ -27,7 +27,7 @@ def _opening() -> str:
     words = (
         "What `restante import points` and `restante import parcels` read, and the rules that they judge each row by "
         "([how to use them](../how-to/bring-lists-in.md)). Delimited text, a JSON list of objects (or an object with "
-        f"such a list under {_names(sorted(reading.LIST_KEYS))}) and GeoJSON are told apart by their first sign. The "
+        f"such a list under {_names(sorted(objects.LIST_KEYS))}) and GeoJSON are told apart by their first sign. The "
         f"encoding is found out from all bytes of the file ({_names(text.ENCODINGS)}), the delimiter "
         f"({', '.join(reading.DELIMITERS.values())}) from the header, the dialect from the names of the columns. "
         "Each can be said instead."
@@ -135,8 +135,8 @@ def _limits() -> str:
         ("rows", f"{reading.MOST_ROWS:,}"),
         ("columns", f"{reading.MOST_COLUMNS}"),
         ("characters of a line", f"{reading.LONGEST_LINE:,}"),
-        ("characters of an object", f"{reading.LARGEST_RECORD:,}"),
-        ("objects within objects that are columns", f"{reading.DEEPEST}"),
+        ("characters of an object", f"{objects.LARGEST_RECORD:,}"),
+        ("objects within objects that are columns", f"{objects.DEEPEST}"),
     ]
     said = "What goes beyond is refused by a code that begins with `list-`."
     return f"## Limits\n\n{said}\n\n{_table(('of', 'most'), rows)}"

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from restante.carriers.lists.columns import find_columns
 from restante.carriers.lists.dialects import PARCELS, POINTS
-from restante.carriers.lists.reading import CHUNK, Record, records
+from restante.carriers.lists.objects import CHUNK
+from restante.carriers.lists.reading import Record, records
 from restante.carriers.lists.seen import Seen
 from restante.carriers.lists.survey import Survey, Wish, survey
 from restante.carriers.lists.text import EncodingScan, encoding_named
@@ -211,6 +212,7 @@ REFUSED = {
     "not a number": (b'[{"lat": NaN}]', "list-malformed"),
     "a document without a list": (b'{"type":"Topology","objects":{}}', "list-malformed"),
     "half an object": (b'{"features":', "list-malformed"),
+    "a member without a name": (b"{[1]: [{}]}", "list-malformed"),
 }
 
 
@@ -301,6 +303,34 @@ def test_any_bytes_are_judged_or_refused(content: bytes) -> None:
     for row in parcels_judged(content):
         if not row.is_rejected:
             msgspec.convert(row.body, Announcement)
+
+
+KEYS = st.sampled_from(
+    ["name", "latitude", "longitude", "lat", "lon", "zone", "kind", "address", "hours", "hold", "source", "modules",
+     "id", "type", "geometry", "properties", "coordinates", "compartments", "reference", "size", "recipient",
+     "dimensions"]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["48.2", "16.4", "Feature", "24/7", "Europe/Vienna", "S", "\x00", "A"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=8,
+)  # fmt: skip
+PLACED = st.fixed_dictionaries({"name": VALUES, "latitude": VALUES | st.just("48.2"), "longitude": st.just(16.4)})
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(
+        st.tuples(PLACED | st.just({}), st.dictionaries(KEYS, VALUES, max_size=6)).map(lambda two: two[0] | two[1])
+    )
+)
+def test_any_objects_are_judged_or_refused(objects: list[dict[str, Any]]) -> None:
+    """Whatever values stand under the names that are known, the same holds; what is taken has a place."""
+    content = json.dumps(objects).encode()
+    for row in judged(content, zone="Europe/Vienna"):
+        assert row.is_rejected or isinstance(row.body["latitude"] + row.body["longitude"], float)
+    parcels_judged(content)
 
 
 @settings(max_examples=150)

@@ -133,13 +133,14 @@ class PointJudge:
             **({"hours": hours} if hours else {}),
         }
         if isinstance(place, Place):
-            body |= {"latitude": place.latitude, "longitude": place.longitude}
             if not body["zone"] and country in COUNTRIES:
                 body["zone"] = COUNTRIES[country].zone_at(*place)
             if not body["zone"]:
                 found.append(Finding("zone-missing", "zone"))
         if _is_body(given):
             body |= {name: value for name, value in given.items() if name != "source" and value is not None}
+        if isinstance(place, Place):
+            body |= {"latitude": place.latitude, "longitude": place.longitude}
         return body, found
 
     def _where(self, texts: Mapping[str, str], place: Place | Finding, country: str) -> Iterator[Finding]:
@@ -161,7 +162,7 @@ class PointJudge:
             return
         spot = f"{body['kind']}|{body['latitude']:.5f}|{body['longitude']:.5f}"
         at = self._spots.first(spot, row)
-        same = self._places.first(f"{spot}|{plain(body['address'])}", row)
+        same = self._places.first(f"{spot}|{plain(str(body['address']))}", row)
         if same != row:
             yield Finding("duplicate-place", "latitude", f"row {same}")
         elif at != row:
