@@ -178,7 +178,7 @@ def metrics(module: ModuleType) -> str:
     said = (
         "What a hub and a worker show to Prometheus on the address that `RESTANTE_METRICS_BIND` names. A histogram "
         "stands with `_bucket`, `_sum` and `_count` after its name. The last column bounds the series of one program. "
-        "Seconds and instants go by the clock of the hub, those of `_timestamp_seconds` by real time since 1970."
+        "Seconds are real ones, also where a demo's clock runs faster."
     )
     rows = "".join(
         f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} "

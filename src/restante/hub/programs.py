@@ -180,7 +180,7 @@ async def showing_metrics(spine: Spine) -> AsyncIterator[str]:
         tables = await stack.enter_async_context(
             open_tables(spine.dsn, name="restante metrics", size=1, read_only=True)
         )
-        gathering = Gathering(spine.ledger, tables, now=spine.now, real=time.time)
+        gathering = Gathering(spine.ledger, tables, now=spine.now, real=time.time, pace=spine.settings.pace)
 
         def look() -> Seen:
             return Seen(spine.engine, spine.measures, gathering.figures, pools())

@@ -45,10 +45,10 @@ def test_no_large_table_is_read_whole(database: str) -> None:
             assert statement.name == "sources" or any("Limit" in line for line in plan), statement.name
 
 
-async def figures_of(api: Api, *, later: timedelta = timedelta(0)) -> Figures:
+async def figures_of(api: Api, *, later: timedelta = timedelta(0), pace: float = 1.0) -> Figures:
     """What a round collects from the database of an API."""
     async with open_tables(api.parts.dsn, name="restante metrics", size=1, read_only=True) as tables:
-        gathering = Gathering(api.ledger, tables, now=lambda: api.time.at + later, real=lambda: 5.0)
+        gathering = Gathering(api.ledger, tables, now=lambda: api.time.at + later, real=lambda: 5.0, pace=pace)
         await gathering.gather()
         assert gathering.figures is not None
         return gathering.figures
@@ -70,6 +70,8 @@ async def test_what_waits_is_counted_and_its_age_told(api: Api) -> None:
     assert late.outbox["refresh-manifest"].oldest_seconds >= 200 * 3_600
     assert set(late.timers) == {"expire-promise"}
     assert late.timers["expire-promise"].oldest_seconds >= 100 * 3_600
+    paced = await figures_of(api, later=timedelta(hours=200), pace=1_440.0)
+    assert 500 <= paced.outbox["refresh-manifest"].oldest_seconds < 600, "200 hours of a demo are 500 seconds"
 
 
 async def test_silence_is_counted_by_age(api: Api) -> None:
@@ -81,6 +83,7 @@ async def test_silence_is_counted_by_age(api: Api) -> None:
             heard = api.time.at - timedelta(seconds=seconds)
             db.execute("INSERT INTO source_session VALUES (0, %s, %s, 's', %s)", [key, key, heard])
     assert (await figures_of(api)).sources == dict(zip(AGES, (2, 1, 1, 0, 0, 1), strict=True))
+    assert (await figures_of(api, pace=10.0)).sources == dict(zip(AGES, (3, 1, 0, 0, 0, 1), strict=True))
 
 
 async def test_a_queue_of_millions_is_looked_at_in_part(api: Api) -> None:

@@ -27,8 +27,8 @@ PATIENT_KINDS: Final = frozenset({"send-notice", "reserve-onward"})
 """Tasks that may wait for hours by design: for a mail server, for room."""
 
 PATIENT_SECONDS: Final = 14_400.0
-DOUBTFUL: Final = frozenset({"forked", "journal-broken", "in-two-places", "taken-out-twice"})
-"""Kinds of cases that put custody itself in doubt."""
+DOUBTFUL: Final = frozenset({"forked", "journal-broken", "taken-out-twice"})
+"""Kinds of cases that put custody in doubt; a parcel in two places may only have moved faster than the news of it."""
 
 
 class State(StrEnum):

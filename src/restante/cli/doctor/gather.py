@@ -169,7 +169,7 @@ async def _figures(dsn: str, environ: Mapping[str, str]) -> "Figures | None":
     try:
         clock = read_clock(environ)
         async with open_ledger(dsn) as ledger, open_tables(dsn, name="doctor", size=1, read_only=True) as tables:
-            gathering = Gathering(ledger, tables, now=clock.now, real=lambda: 0.0)
+            gathering = Gathering(ledger, tables, now=clock.now, real=lambda: 0.0, pace=clock.pace)
             await gathering.gather()
             return gathering.figures
     except Fault:

@@ -52,15 +52,25 @@ def by_age(seconds: Iterable[float]) -> dict[str, int]:
 
 
 class Gathering:
-    """Collects figures by single statements over one connection; ``figures`` is None when they could not be had."""
+    """Collects figures by single statements over one connection; ``figures`` is None when they could not be had.
+
+    Ages are told in real seconds: the clock ``now`` runs ``pace`` times faster.
+    """
 
     def __init__(
-        self, ledger: Ledger, tables: Tables, *, now: Callable[[], Instant], real: Callable[[], float]
+        self,
+        ledger: Ledger,
+        tables: Tables,
+        *,
+        now: Callable[[], Instant],
+        real: Callable[[], float],
+        pace: float = 1.0,
     ) -> None:
         self._ledger = ledger
         self._tables = tables
         self._now = now
         self._real = real
+        self._pace = pace
         self.figures: Figures | None = None
 
     async def keep_gathering(self) -> None:
@@ -78,21 +88,24 @@ class Gathering:
             _log.warning("figures-missing", fault=type(fault).__name__)
 
     async def _figures(self, now: Instant) -> Figures:
-        asked: dict[str, Any] = {"now": now, "most": MOST, "bounds": list(AGES.values())[1:]}
+        asked: dict[str, Any] = {
+            "now": now,
+            "most": MOST,
+            "bounds": [least * self._pace for least in AGES.values()][1:],
+        }
         ages = tuple(AGES)
         return Figures(
             at=self._real(),
             heads=await self._ledger.lane_heads(),
-            outbox=_waiting(await self._tables.rows(_SQL["outbox"], asked), now),
-            timers=_waiting(await self._tables.rows(_SQL["timers"], asked), now),
+            outbox=self._waiting(await self._tables.rows(_SQL["outbox"], asked), now),
+            timers=self._waiting(await self._tables.rows(_SQL["timers"], asked), now),
             sources=dict.fromkeys(ages, 0)
             | {ages[step]: count for step, count in await self._tables.rows(_SQL["sources"], asked)},
             cases={(kind, ages[step]): count for kind, step, count in await self._tables.rows(_SQL["cases"], asked)},
         )
 
-
-def _waiting(rows: Iterable[tuple[str | None, int, Instant | None]], now: Instant) -> dict[str, Waiting]:
-    return {
-        kind or "other": Waiting(int(count), max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
-        for kind, count, oldest in rows
-    }
+    def _waiting(self, rows: Iterable[tuple[str | None, int, Instant | None]], now: Instant) -> dict[str, Waiting]:
+        return {
+            kind or "other": Waiting(int(count), max(0.0, (now - (oldest or now)).total_seconds()) / self._pace)
+            for kind, count, oldest in rows
+        }
