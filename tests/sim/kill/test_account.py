@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restante.edge.boards.steel import Unlock
 from restante.edge.moments import Moment
 from restante.sim.kill.banks import Aim, Outcome, aims
 from restante.sim.kill.drill import Drill
 from restante.sim.kill.hubs import PARTS, Round
 from restante.sim.kill.judge import Verdict, missing, pulsed_twice
 from restante.sim.kill.load import gaps
-from restante.sim.kill.machine import Pulse
+from restante.sim.kill.machine import Pulse, RecordedBoard
 from restante.sim.kill.prove import Account, BankKilled, HubKilled, Line, Reached, Restored, read_account
 from restante.sim.kill.story import ACTS
 from restante.store.ledger import JournalRow
@@ -156,3 +157,15 @@ def test_an_entry_that_is_not_at_the_hub_is_found() -> None:
     assert len(list(missing(written, rows[:2]))) == 1
     assert len(list(missing(written, [rows[0], rows[2]]))) == 2
     assert len(list(missing({**written, (1, 2): "0" * 64}, rows))) == 1
+
+
+async def test_a_pulse_before_the_program_has_said_its_start_is_of_that_start() -> None:
+    """Given a lock pulsed as soon as a program wakes, when it says which start it is, then the pulse is of that one."""
+    steel = RecordedBoard()
+    steel.named(1)
+    steel.put(Unlock(2))
+    steel.boot = 0
+    steel.put(Unlock(2))
+    steel.named(2)
+    assert [pulse.boot for pulse in steel.pulses] == [1, 2]
+    steel.close()

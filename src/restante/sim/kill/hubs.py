@@ -122,6 +122,9 @@ async def play_round(network: Network, folder: Path, *, part: str, seed: int) ->
         for number in range(SOURCES)
     ]
     points = [await roomy_point(network, f"{name}-{side}") for side in ("a", "b")]
+    for story in stories:  # a bank that finds no hub to enrol at waits for half a minute
+        await story.start()
+        await story.installed()
     async with AsyncExitStack() as stack:
         urls = [network.api_url]
         if part == TWO_HUBS:
@@ -160,8 +163,6 @@ async def _under_load(
 
 async def _live(story: Story) -> None:
     """A bank at work: every parcel goes in and comes out."""
-    await story.start()
-    await story.installed()
     for number in range(len(story.parcels)):
         await story.deposit(number)()
         await story.leave()

@@ -60,6 +60,12 @@ class RecordedBoard(LiveBoard):
         self.boot = 0
         self.pulses: list[Pulse] = []
 
+    def named(self, boot: int) -> None:
+        """The program has said which start this is: so the pulses since it began belong to that one."""
+        if self.boot != boot:
+            self.pulses = [msgspec.structs.replace(one, boot=boot) if not one.boot else one for one in self.pulses]
+            self.boot = boot
+
     def put(self, given: Input) -> Answer | None:
         """See `LiveBoard.put`."""
         if isinstance(given, Unlock):
@@ -105,6 +111,7 @@ class Machine:
     async def start(self, **more: str) -> None:
         """Start the program; it dies where it is aimed at, if it gets there."""
         (self.state / LOOPBACK_FILE).unlink(missing_ok=True)
+        self.steel.boot = 0
         await self.program.start(stdin=self.invitation.encode() + b"\n", RESTANTE_KILL_AT=self.aim, **more)
 
     async def stop(self) -> None:
@@ -128,7 +135,7 @@ class Machine:
             except LoopbackClosed:
                 await self._still_there()
             else:
-                self.steel.boot = status.boot
+                self.steel.named(status.boot)
                 if wanted(status):
                     return status
                 seen = f"{status.screen.page} {status.texts} online={status.online} head={status.head}"

@@ -27,7 +27,8 @@ from restante.sim.kill.network import Network, Program
 
 TRIES: Final = 8
 AGAIN_SECONDS: Final = 0.5
-MAIL_SECONDS: Final = 60.0
+MAIL_SECONDS: Final = 240.0
+"""A worker that is killed keeps its tasks from others for the minute of their lease, each time."""
 PAGE_BYTES: Final = 4_096
 LONG_AGO: Final = timedelta(days=40)
 WRONG_CODE: Final = "00000000"
