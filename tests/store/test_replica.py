@@ -180,6 +180,12 @@ def test_folders_of_others_are_left_alone(leader: Server, state: Path) -> None:
     (state / "other" / "password").write_text("another")
     with pytest.raises(FolderTaken, match="another database"):
         replica.make(leader, state / "other", anew=True)
+    leader.over(state / "second").stop()
+    (state / "second").rename(state / "away")
+    with resolve({}, leader.state) as dsn:
+        assert dsn == leader.dsn, "a lost replica keeps nobody from the leader"
+    assert not (state / "second").exists()
+    (state / "away").rename(state / "second")
     kinship.follow(leader.state, leader.state)
     with pytest.raises(kinship.ClusterBehind, match="leads nowhere"):
         kinship.leading(leader.state)

@@ -143,7 +143,7 @@ def _replicas(leader: "Server") -> list["Server"]:
     """Those replicas whose folders are there, and that have not begun to lead."""
     from restante.store import kinship
 
-    here = [leader.over(folder) for folder in kinship.replicas(leader.state) if folder.is_dir()]
+    here = [leader.over(folder) for folder in kinship.present(leader.state)]
     return [one for one in here if one.is_replica()]
 
 
