@@ -121,6 +121,10 @@ def test_a_replica_is_made_shown_and_promoted(place: Path, capsys: pytest.Captur
     assert say(capsys, "db", "replica", second)["made"] == "copied"
     (shown,) = say(capsys, "db", "status")["replicas"]
     assert shown["folder"] == second
+    assert typed(capsys, "db", "stop")[0] == 0
+    assert Server(Path(second)).pid is None
+    assert typed(capsys, "db", "start")[0] == 0
+    assert Server(Path(second)).pid is not None
     code, words = refused(capsys, "db", "promote", second)
     assert (code, words.split(":")[0]) == (FAILED, "PrimaryAnswers")
     leader = Server(database_folder(os.environ))

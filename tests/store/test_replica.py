@@ -1,7 +1,9 @@
 """A replica takes the leader's place with everything it acknowledged, and two of them never lead at once."""
 
 import asyncio
-from collections.abc import Iterator
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from restante.core.ids import Lane
 from restante.hub.engine import Accepted, Engine
 from restante.store import kinship, migrate, processes, replica
 from restante.store.check import check
-from restante.store.embedded import Server, address_of, discard, resolve
+from restante.store.embedded import Server, address_of, discard, resolve, server
 from restante.store.ledger import StoreDown
 from restante.store.postgres import open_ledger
 from restante.store.programs import Programs
@@ -27,12 +29,32 @@ pytestmark = pytest.mark.postgres
 FAST = {"shared_buffers": "16MB", "max_connections": "40", "fsync": "off"}
 
 
+@pytest.fixture(scope="module")
+def rested(postgres_programs: Programs) -> Iterator[Path]:
+    """The state folder of a server that was made and stopped, to copy from."""
+    with tempfile.TemporaryDirectory(prefix="restante-test-", ignore_cleanup_errors=True) as closed:
+        Path(closed).chmod(0o711)
+        folder = Path(closed) / "rested"
+        with server(folder, settings=FAST, programs=postgres_programs):
+            pass
+        yield folder
+        discard(folder)
+
+
+def begun(state: Path, rested: Path, *, told: Mapping[str, str], programs: Programs) -> Server:
+    """A server of the test's own that runs, in the folder ``first``."""
+    state.mkdir(mode=0o711)
+    subprocess.run(["cp", "-a", rested, state / "first"], check=True)
+    one = Server(state / "first", settings=told, programs=programs)
+    one.start()
+    return one
+
+
 @pytest.fixture
-def leader(state: Path, postgres_programs: Programs) -> Iterator[Server]:
+def leader(state: Path, rested: Path, postgres_programs: Programs) -> Iterator[Server]:
     """A running server with a replica in the folder ``second`` beside its own."""
-    one = Server(state / "first", settings=FAST, programs=postgres_programs)
     try:
-        one.start()
+        one = begun(state, rested, told=FAST, programs=postgres_programs)
         assert replica.make(one, state / "second") == "copied"
         yield one
     finally:
@@ -128,12 +150,13 @@ def test_a_leader_out_of_reach_counts_as_loss(leader: Server, second: Server) ->
         leader.state.with_name("away").rename(leader.state)
 
 
-def test_commits_wait_for_a_replica_only_while_there_is_one(state: Path, postgres_programs: Programs) -> None:
+def test_commits_wait_for_a_replica_only_while_there_is_one(
+    state: Path, rested: Path, postgres_programs: Programs
+) -> None:
     """Given commits that await a replica, when there is one, then they wait for it; before and after, for none."""
     told = {**FAST, "synchronous_commit": "remote_apply"}
-    one = Server(state / "first", settings=told, programs=postgres_programs)
     try:
-        one.start()
+        one = begun(state, rested, told=told, programs=postgres_programs)
         keep(one.dsn, make=True)
         replica.make(one, state / "second")
         two = one.over(state / "second")
@@ -157,6 +180,12 @@ def test_folders_of_others_are_left_alone(leader: Server, state: Path) -> None:
     (state / "other" / "password").write_text("another")
     with pytest.raises(FolderTaken, match="another database"):
         replica.make(leader, state / "other", anew=True)
+    leader.over(state / "second").stop()
+    (state / "second").rename(state / "away")
+    with resolve({}, leader.state) as dsn:
+        assert dsn == leader.dsn, "a lost replica keeps nobody from the leader"
+    assert not (state / "second").exists()
+    (state / "away").rename(state / "second")
     kinship.follow(leader.state, leader.state)
     with pytest.raises(kinship.ClusterBehind, match="leads nowhere"):
         kinship.leading(leader.state)

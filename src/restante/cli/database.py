@@ -25,17 +25,24 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSO
 
 @app.command
 def start() -> None:
-    """Start the database server of the state folder and leave it running; with DATABASE_URL there is none to start."""
+    """Start the database server of the state folder, with its replicas, and leave it running.
+
+    With DATABASE_URL there is none to start.
+    """
     server = own_server()
     server.start()
+    for replica in _replicas(server):
+        replica.start()
     print(f"The database runs (process {server.pid}). Its data: {server.home}")
 
 
 @app.command
 def stop() -> None:
-    """Stop the database server of the state folder, whoever uses it. What is committed is safe."""
+    """Stop the database server of the state folder, and its replicas, whoever uses it. What is committed is safe."""
     server = own_server()
     server.stop()
+    for replica in _replicas(server):
+        replica.stop()
     print("The database is stopped.")
 
 
@@ -130,6 +137,14 @@ def own_server() -> "Server":
         raise Stop("database-foreign", field="DATABASE_URL", rule="That database is started and stopped where it runs.")
     leader = kinship.leading(database_folder(os.environ))
     return Server(leader, settings=server_settings(os.environ), archive=archive_folder(os.environ))
+
+
+def _replicas(leader: "Server") -> list["Server"]:
+    """Those replicas whose folders are there, and that have not begun to lead."""
+    from restante.store import kinship
+
+    here = [leader.over(folder) for folder in kinship.present(leader.state)]
+    return [one for one in here if one.is_replica()]
 
 
 def _status() -> dict[str, Any]:

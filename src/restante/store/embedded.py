@@ -104,7 +104,7 @@ def resolve(
         yield given
         return
     with server(kinship.leading(state.resolve()), settings=settings, archive=archive) as one:
-        yield address_of(one, *map(one.over, kinship.replicas(one.state)))
+        yield address_of(one, *map(one.over, kinship.present(one.state)))
 
 
 def address_of(*servers: "Server") -> str:

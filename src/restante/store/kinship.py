@@ -42,6 +42,11 @@ def replicas(state: Path) -> tuple[Path, ...]:
     return tuple(map(Path, note.read_text().splitlines())) if note.exists() else ()
 
 
+def present(state: Path) -> tuple[Path, ...]:
+    """Those of the replicas whose folders are there: one may lie on a disk that was lost."""
+    return tuple(folder for folder in replicas(state) if (folder / "password").is_file())
+
+
 def set_replicas(state: Path, folders: tuple[Path, ...]) -> None:
     """Note the replicas of the server over ``state``."""
     places.write(state / _REPLICAS, "".join(f"{folder}\n" for folder in dict.fromkeys(folders)))

@@ -289,7 +289,7 @@ def followers(leader: Server) -> tuple[Follower, ...]:
             " FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid"
         ).fetchall()
     seen = {name: Follower("", bool(streams), _number(behind), sync or "") for name, streams, behind, sync in rows}
-    here = (folder for folder in kinship.replicas(leader.state) if folder.is_dir())
+    here = kinship.present(leader.state)
     return tuple(
         msgspec.structs.replace(seen.get(_slot(leader.over(folder)), _ABSENT), folder=str(folder)) for folder in here
     )
