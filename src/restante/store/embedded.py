@@ -384,7 +384,9 @@ class Server:
                 ]
                 if fatal:
                     return fatal[-1]
-        return f"see {self.home / 'start.log'}"
+        with contextlib.suppress(FileNotFoundError):
+            return f"{last_line(logs[0].read_text(errors='replace'))} (see {logs[0]})"
+        return "it left no log"
 
 
 def _make_database(address: str) -> None:
