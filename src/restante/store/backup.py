@@ -15,8 +15,8 @@ import psycopg
 
 from restante.core.refusals import Fault
 from restante.store import archive, places, processes, replica
-from restante.store.embedded import Server, ServerFailed, discard, last_line
-from restante.store.programs import Account, Programs
+from restante.store.embedded import Server, ServerFailed, discard, last_line, written_by
+from restante.store.programs import Account, Programs, binaries
 
 RESTORE_S: Final = 24 * 3600.0
 """The longest that applying an archive may take."""
@@ -83,8 +83,10 @@ def restore(
     if (state / "password").exists() or (state / "cluster").exists():
         raise RestoreFailed(f"{state} holds a database: stop it and move that folder away first")
     places.write(places.private(state) / "password", (folder / "password").read_text())
-    server = Server(state, settings=settings, archive=kept)
-    recovering = Server(state, settings={**(settings or {}), **_target(kept, until)}, archive=kept)
+    # Only programs of the version that wrote a backup can read it.
+    tools = binaries(major=written_by(folder / "data"))
+    server = Server(state, settings=settings, archive=kept, programs=tools)
+    recovering = Server(state, settings={**(settings or {}), **_target(kept, until)}, archive=kept, programs=tools)
     try:
         with server.alone():
             server.fill(lambda tools, fresh: _unpack(tools, server.account, folder=folder, fresh=fresh))

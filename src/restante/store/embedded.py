@@ -255,7 +255,7 @@ class Server:
 
     def tools(self) -> Programs:
         """PostgreSQL's programs of the version that wrote the cluster, where the account can run them."""
-        wrote = _written_by(self.data)
+        wrote = written_by(self.data)
         tools = self._wanted or binaries(major=wrote)
         if wrote not in {None, tools.major}:
             raise ClusterBroken(f"The database was written by PostgreSQL {wrote}, not {tools.major}")
@@ -402,7 +402,7 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "no reason given"
 
 
-def _written_by(data: Path) -> int | None:
+def written_by(data: Path) -> int | None:
     """The major version that made the cluster; fault ``ClusterBroken`` if there is data but no version."""
     if not data.exists():
         return None
