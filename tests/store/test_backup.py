@@ -67,7 +67,8 @@ def test_a_mistake_is_undone_to_the_instant(running: Server, state: Path) -> Non
 def test_a_backup_that_was_touched_is_refused(running: Server, state: Path) -> None:
     """Given a backup with one byte changed, or a folder that is none, when restored, then nothing is."""
     back_up(running, state / "backup")
-    (state / "backup" / "data" / "PG_VERSION").write_text("99\n")
+    touched = state / "backup" / "data" / "global" / "pg_filenode.map"
+    touched.write_bytes(touched.read_bytes()[:-1] + b"?")
     with pytest.raises(BackupBroken, match="not as its manifest says"):
         restore(state / "backup", state / "again", kept=None, until=None, settings=FAST)
     assert not (state / "again").exists()

@@ -82,9 +82,9 @@ def restore(
         raise BackupBroken(f"{folder} is no backup of this program")
     if (state / "password").exists() or (state / "cluster").exists():
         raise RestoreFailed(f"{state} holds a database: stop it and move that folder away first")
-    places.write(places.private(state) / "password", (folder / "password").read_text())
     # Only programs of the version that wrote a backup can read it.
     tools = binaries(major=written_by(folder / "data"))
+    places.write(places.private(state) / "password", (folder / "password").read_text())
     server = Server(state, settings=settings, archive=kept, programs=tools)
     recovering = Server(state, settings={**(settings or {}), **_target(kept, until)}, archive=kept, programs=tools)
     try:
