@@ -91,6 +91,8 @@ def served(database: str, folder: Path) -> Iterator[Served]:
         loop.close()
 
 
+# The hub is in this process, and its connection pools draw chance for themselves while requests are drawn.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.postgres
 def test_whatever_is_sent_the_document_tells_of_the_answer(database: str, tmp_path: Path) -> None:
     """Given requests that suit the document and requests that do not, then every answer is one that it names."""

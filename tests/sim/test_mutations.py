@@ -1,5 +1,6 @@
 """Every rule can fail: a bug planted in the product's code is noticed within a few seeds, and by the right rule."""
 
+import logging
 from io import StringIO
 
 import pytest
@@ -55,5 +56,6 @@ def test_a_bug_that_nothing_catches_is_told_of(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(catching, "BUGS", (harmless,))
     console = Console(file=StringIO(), width=200)
     assert catching.main(most=1, console=console) == 1
+    assert not logging.root.manager.disable, "what is logged after it is heard again"
     assert isinstance(console.file, StringIO)
     assert "does nothing: not caught in 1 seeds" in console.file.getvalue()

@@ -1,6 +1,5 @@
 """After how many seeds each planted bug is caught, by the rule that has to catch it."""
 
-import logging
 from typing import Final
 
 import msgspec
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from restante.sim.bugs import BUGS, Bug, planted
+from restante.sim.quiet import quiet
 from restante.sim.run import run
 from restante.sim.telling import telling_of
 
@@ -40,10 +40,9 @@ def caught(bug: Bug, *, first: int = 1, most: int = MOST_SEEDS) -> Caught | None
 def main(*, most: int = MOST_SEEDS, console: Console | None = None) -> int:
     """Plant one bug after the other and say after how many seeds it is caught; 0 if all of them are."""
     console = console or Console(stderr=True)
-    logging.disable(logging.ERROR)
     missed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of {task.total} bugs"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bar:
+    with quiet(), Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         shown = bar.add_task("planting", total=len(BUGS))
         for bug in BUGS:
             found = caught(bug, most=most)

@@ -9,12 +9,11 @@ the others what is lost is counted, and must be what the dead leader's log still
 """
 
 import asyncio
-import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from pathlib import Path
@@ -29,6 +28,7 @@ from restante.core.ids import CommandId, Lane
 from restante.hub.engine import Engine
 from restante.sim.failover_load import CALLERS, Answer, Load
 from restante.sim.prove import FOLDER, commit_name, parse_seeds
+from restante.sim.quiet import quiet
 from restante.store import migrate, replica
 from restante.store.check import check
 from restante.store.configuration import AWAITS_REPLICA
@@ -195,7 +195,7 @@ def main(*, minutes: float | None, seeds: str | None, folder: Path = FOLDER, con
         for seed in (one for one in wanted if one not in standing.trials):
             if deadline is not None and time.monotonic() > deadline:
                 break
-            with _silence():
+            with quiet():
                 trial = run(seed)
             kept.write(msgspec.json.encode(trial) + b"\n")
             kept.flush()
@@ -203,17 +203,6 @@ def main(*, minutes: float | None, seeds: str | None, folder: Path = FOLDER, con
             console.print(_told(trial), markup=False, highlight=False)
     console.print(standing.summary(), markup=False, highlight=False)
     return 0 if standing.trials and not standing.failed else 1
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Log nothing meanwhile: each attempt to reach the dead leader would be told."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _told(trial: Trial) -> str:

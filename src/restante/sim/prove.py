@@ -6,7 +6,6 @@ sources are not run again.
 """
 
 import hashlib
-import logging
 import os
 import subprocess
 import time
@@ -22,6 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from restante.sim.quiet import quiet
 from restante.sim.run import Outcome, explain, run
 
 FOLDER: Final = Path("prove")
@@ -117,8 +117,8 @@ def outcomes(seeds: Iterator[int], *, deadline: float | None, processes: int) ->
 
 def run_all(seeds: Sequence[int]) -> list[Outcome]:
     """The outcomes of several seeds, one after the other; what the product warns of in its logs is part of them."""
-    logging.disable(logging.ERROR)
-    return [run(seed) for seed in seeds]
+    with quiet():
+        return [run(seed) for seed in seeds]
 
 
 def read_account(path: Path) -> Account:
