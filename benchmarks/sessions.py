@@ -34,7 +34,6 @@ from benchmarks.cpu import process_seconds, resident_mb, server_seconds
 from benchmarks.lifecycle import Load
 from restante.core import commands as cmd
 from restante.core.ids import Lane, PointId, SourceId
-from restante.core.refusals import Refusal
 from restante.core.time import Instant
 from restante.edge.book import Book
 from restante.edge.inputs import Woke
@@ -50,7 +49,6 @@ from restante.hub.settings import Settings
 from restante.store import embedded, migrate
 from restante.store.ledger import Ledger
 from restante.store.postgres import open_ledger
-from restante.wire.journal import Head
 
 LANES: Final = 8
 BANKS_A_POINT_OF_LOAD: Final = 500
@@ -145,15 +143,6 @@ class Hub:
 # --- the banks
 
 
-class LightBook(MemoryBook):
-    """A book in memory with what a running bank asks of one besides."""
-
-    def acknowledge(self, head: Head) -> Refusal | None:
-        """See ``Book.acknowledge``."""
-        with self.step() as writing:
-            return writing.acknowledge(head)
-
-
 class Street:
     """All banks on one event loop, each at work."""
 
@@ -162,7 +151,7 @@ class Street:
         self.banks = {source: self._bank(source) for source in town.sources}
 
     def _bank(self, source: SourceId) -> Running:
-        book = LightBook(source)
+        book = MemoryBook(source)
         running = Running(KeptAgent(book), cast("Book", book), board=None, where=self._where)
         running.boot = next_boot(book)
         running.take(Woke("bench"))

@@ -34,7 +34,7 @@ from restante.hub.metrics.figures import Gathering
 from restante.hub.metrics.page import MetricsPage, bind_of
 from restante.hub.notices.sink import open_sink
 from restante.hub.readiness import Readiness
-from restante.hub.settings import Settings, state_folder
+from restante.hub.settings import Settings, reached, state_folder
 from restante.hub.worker import opening
 from restante.store.connect import pools
 from restante.store.postgres import PostgresLedger, open_ledger
@@ -114,7 +114,7 @@ async def running_hub(spine: Spine) -> AsyncIterator[Running]:
         assert site.tls is not None, "banks are spoken to over TLS"
         keeping = asyncio.create_task(keep_shown(site.tls, open_file))
         stack.callback(keeping.cancel)
-        hub_url = f"wss://{_reached(settings.bank_host)}:{listener.port}"
+        hub_url = f"wss://{reached(settings.bank_host)}:{listener.port}"
         parts = Parts(
             dsn=spine.dsn,
             settings=settings,
@@ -126,7 +126,7 @@ async def running_hub(spine: Spine) -> AsyncIterator[Running]:
             measures=spine.measures,
         )
         port = await _on_port(stack, serve(parts), setting="RESTANTE_HTTP_PORT", port=settings.http_port)
-        yield Running(f"http://{_reached(settings.http_host)}:{port}", hub_url, spine.folder / OPERATOR_FILE)
+        yield Running(f"http://{reached(settings.http_host)}:{port}", hub_url, spine.folder / OPERATOR_FILE)
 
 
 @asynccontextmanager
@@ -203,7 +203,7 @@ def _site(spine: Spine, records: Records) -> tuple[Site, Callable[[], Path]]:
     """
     settings, folder = spine.settings, spine.folder / FLEET_FOLDER
     authority = open_authority(folder, settings.network, now=real_now(), serial=x509.random_serial_number())
-    names = sorted({_reached(settings.bank_host), "localhost", "127.0.0.1"})
+    names = sorted({reached(settings.bank_host), "localhost", "127.0.0.1"})
 
     def open_file() -> Path:
         return open_listener_file(folder, authority, names, now=real_now(), serial=x509.random_serial_number())
@@ -244,8 +244,3 @@ async def _on_port(stack: AsyncExitStack, serving: AbstractAsyncContextManager[T
         if taken.errno != errno.EADDRINUSE:
             raise
         raise PortTaken(f"{setting}={port} is in use already; name another port, or 0 for any free one") from taken
-
-
-def _reached(host: str) -> str:
-    """The name by which programs on this machine reach what listens at ``host``."""
-    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 -- compared, not bound

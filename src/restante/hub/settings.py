@@ -91,3 +91,8 @@ def state_folder(settings: Settings) -> Path:
     folder = Path(settings.state).expanduser().absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def reached(host: str) -> str:
+    """The name by which programs on this machine reach what listens at ``host``."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 -- compared, not bound

@@ -179,7 +179,9 @@ async def _figures(dsn: str, environ: Mapping[str, str]) -> "Figures | None":
 def _api(settings: "Settings") -> Tried:
     import httpx
 
-    where = f"http://{_reached(settings.http_host)}:{settings.http_port}"
+    from restante.hub.settings import reached
+
+    where = f"http://{reached(settings.http_host)}:{settings.http_port}"
     if not settings.http_port:
         return Tried(where, unknown=True)
     try:
@@ -193,7 +195,9 @@ def _listener(settings: "Settings", folder: Path) -> Tried:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    host = _reached(settings.bank_host)
+    from restante.hub.settings import reached
+
+    host = reached(settings.bank_host)
     where = f"{host}:{settings.bank_port}"
     if not settings.bank_port:
         return Tried(where, unknown=True)
@@ -223,8 +227,3 @@ def _smtp(settings: "Settings") -> Tried:
     except (OSError, smtplib.SMTPException) as wrong:
         return Tried(where, type(wrong).__name__)
     return Tried(where)
-
-
-def _reached(host: str) -> str:
-    """The name by which this machine reaches what listens at ``host``."""
-    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 -- compared, not bound
