@@ -10,7 +10,8 @@ from restante.core import commands as cmd
 from restante.core import events as ev
 from restante.core import facts as fact
 from restante.core.consignment import Consignment, consignment_status
-from restante.core.ids import CaseId, ConsignmentId, SourceId, StayKey
+from restante.core.decide import decide
+from restante.core.ids import CaseId, ConsignmentId, OrgId, SourceId, StayKey
 from restante.core.parcel import Direction, Promised
 from restante.core.reactions import IssueCode, RefreshManifest, SendNotice, react
 from restante.core.refusals import Refusal
@@ -225,3 +226,16 @@ def test_a_consignment_is_as_far_as_its_last_item() -> None:
         True,
     )
     assert not consignment_status(items[:1]).is_split
+
+
+def test_what_belongs_to_others_is_unknown() -> None:
+    """Given an owner, when a command comes for another's parcel, then there is none; for the owner's, it is as ever."""
+    for name in ("Announced", "Promised", "Held"):
+        city = in_stage(name)
+        extend = cmd.ExtendHold(**city.by(), parcel=PARCEL, ends_at=NOW + DAY, longest_hold_hours=999)
+        cancel = cmd.CancelParcel(**city.by(), parcel=PARCEL, point=A)
+        for command in (extend, cancel, city.reserve()):
+            others = msgspec.structs.replace(command, owner=OrgId("org-2"))
+            own = msgspec.structs.replace(command, owner=ORG)
+            assert city.refuses(others) == "parcel-unknown"
+            assert decide(own, city.world) == decide(command, city.world)

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from restante.core.bank import BankModule, Point, PointStatus, RoomClass, Source
 from restante.core.events import CaseKind, NoticeKind
@@ -47,7 +48,13 @@ class Command(msgspec.Struct, frozen=True, tag_field="kind"):
     at: Instant
 
 
-class ParcelCommand(Command, frozen=True):
+class Owned(Command, frozen=True, kw_only=True):
+    """Something that is done only to what belongs to ``owner``, where one is given; to everybody else it is unknown."""
+
+    owner: OrgId | UnsetType = UNSET
+
+
+class ParcelCommand(Owned, frozen=True):
     """Something asked about one parcel; its receipt is kept in the parcel's lane."""
 
     parcel: ParcelId

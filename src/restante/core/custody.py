@@ -6,6 +6,8 @@ Every function here is total over stages: what a stage does not allow is refused
 from collections.abc import Iterable
 from typing import assert_never
 
+from msgspec import UNSET
+
 from restante.core import commands as cmd
 from restante.core import events as ev
 from restante.core.bank import is_room_class
@@ -27,7 +29,7 @@ def decide_parcel(command: cmd.AnyParcelCommand, world: World) -> Decision:
     parcel = world.parcels[command.parcel]
     if isinstance(command, cmd.AnnounceParcel):
         return _announce(command, parcel)
-    if parcel is None:
+    if parcel is None or command.owner not in (UNSET, parcel.org):
         return Refusal("parcel-unknown", "parcel", command.parcel)
     match command:
         case cmd.ClaimStray():

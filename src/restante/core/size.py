@@ -38,7 +38,8 @@ class Ladder(msgspec.Struct, frozen=True):
 
 def fits(parcel: Dimensions, inside: Dimensions) -> bool:
     """Whether a box goes into another, turned onto whichever sides suit."""
-    return all(side <= room for side, room in zip(parcel.sides(), inside.sides(), strict=True))
+    (a, b, c), (x, y, z) = parcel.sides(), inside.sides()
+    return a <= x and b <= y and c <= z
 
 
 def smallest_rank(ladder: Ladder, parcel: Dimensions, weight_grams: int) -> int | Refusal:
@@ -46,13 +47,12 @@ def smallest_rank(ladder: Ladder, parcel: Dimensions, weight_grams: int) -> int 
 
     Refusals: ``parcel-too-large`` when no class holds its sides, ``parcel-too-heavy`` when none of those can carry it.
     """
-    roomy = [rank for rank, rung in enumerate(ladder.classes) if fits(parcel, rung.inside)]
-    if not roomy:
-        return Refusal("parcel-too-large", "dimensions", f"{parcel.sides()} mm")
-    strong = [rank for rank in roomy if weight_grams <= ladder.classes[rank].max_weight_grams]
-    if not strong:
+    for rank, rung in enumerate(ladder.classes):
+        if weight_grams <= rung.max_weight_grams and fits(parcel, rung.inside):
+            return rank
+    if any(fits(parcel, rung.inside) for rung in ladder.classes):
         return Refusal("parcel-too-heavy", "weight_grams", f"{weight_grams} g")
-    return strong[0]
+    return Refusal("parcel-too-large", "dimensions", f"{parcel.sides()} mm")
 
 
 def is_ladder(ladder: Ladder) -> bool:

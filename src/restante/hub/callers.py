@@ -202,18 +202,20 @@ class Authenticated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in whoever ``admit`` lets in."""
         if scope["type"] == ScopeType.HTTP:
-            await admit(scope, self._callers)
+            await admit(scope, self._callers, header(scope, b"authorization"))
         await self._app(scope, receive, send)
 
 
-async def admit(scope: Scope, callers: Callers) -> None:
+async def admit(scope: Scope, callers: Callers, shown: bytes) -> None:
     """Identify the caller of a request to a route that is not open to everybody, and check the role.
+
+    ``shown`` is the Authorization header, empty if there is none.
 
     Refused with ``api-key-missing``, ``api-key-wrong``, ``role-not-allowed``, ``field-malformed``.
     """
     options = scope["route_handler"].opt
     if not options.get(OPEN):
-        caller = await callers.identify(header(scope, b"authorization").decode("latin-1"))
+        caller = await callers.identify(shown.decode("latin-1"))
         if isinstance(caller, Refusal):
             raise Refused(caller)
         roles = options.get(ROLES)

@@ -99,18 +99,15 @@ class DirectApp(Litestar):
         answering, answers, begun_s = Answering(send, name), self._answers, perf_counter()
         answers.under_way += 1
         try:
-            await self._pass(scope, receive, answering)
+            headers: Headers = dict(scope["headers"])
+            plain = self._found(scope, headers) if headers else None
+            if plain is None:
+                await super().__call__(scope, receive, answering)
+            else:
+                await self._answer(plain, scope, receive=receive, send=answering, headers=headers)
         finally:
             answers.under_way -= 1
             answers.note(self._route_of(scope), answering.status, perf_counter() - begun_s)
-
-    async def _pass(self, scope: Any, receive: Any, send: Any) -> None:
-        headers: Headers = dict(scope["headers"])
-        plain = self._found(scope, headers) if headers else None
-        if plain is None:
-            await super().__call__(scope, receive, send)
-        else:
-            await self._answer(plain, scope, receive=receive, send=send, headers=headers)
 
     def _route_of(self, scope: Any) -> Route:
         """The route that a request was for, so that nothing a caller sends becomes a name of its own."""
@@ -136,7 +133,7 @@ class DirectApp(Litestar):
     async def _answer(self, plain: Plain, scope: Scope, *, receive: Receive, send: Send, headers: Headers) -> None:
         request = LightRequest(scope, receive, send)
         try:
-            await admit(scope, self._callers)
+            await admit(scope, self._callers, headers.get(b"authorization", b""))
             answer = await plain.answer(request, headers, scope["path_params"])
         except Exception as raised:  # noqa: BLE001 every kind has its answer
             answer = _answer_to(raised, request)

@@ -21,9 +21,10 @@ from time import perf_counter
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from restante.core import events as ev
-from restante.core.commands import AdoptFact, AnyCommand, Keys, home_lane, keys_of
+from restante.core.commands import AdoptFact, AnyCommand, Keys, ParcelCommand, home_lane, keys_of
 from restante.core.decide import execute
 from restante.core.ids import Lane, ParcelId, lane_of
 from restante.core.parcel import Parcel
@@ -188,9 +189,9 @@ def _timers(parcel: Parcel | None) -> dict[tuple[ParcelId, TimerKind], Instant]:
 
 
 def _fingerprint(command: AnyCommand) -> bytes:
-    """What makes two commands with one id the same: everything but the instant they arrived at."""
-    said = _ENCODER.encode(replace(command, at=_ANY_TIME))
-    return sha256(said).digest()[:16]
+    """What makes two commands with one id the same: everything but the instant they arrived at and who may ask."""
+    bare = {"at": _ANY_TIME, "owner": UNSET} if isinstance(command, ParcelCommand) else {"at": _ANY_TIME}
+    return sha256(_ENCODER.encode(replace(command, **bare))).digest()[:16]
 
 
 def _replayed(receipt: Receipt, fingerprint: bytes) -> Outcome:
@@ -270,7 +271,12 @@ class Engine:
 
     async def submit(self, command: AnyCommand) -> Outcome:
         """The outcome of one command. Refusals: ``busy`` and the command's own. Faults: the ledger's."""
-        return (await self.submit_all([command]))[0]
+        if busy := self._busy(1):
+            return busy
+        (outcome,) = await self._enqueue(home_lane(command), [command]).answer
+        if isinstance(outcome, Fault):
+            raise outcome
+        return outcome
 
     async def submit_all(self, commands: Sequence[AnyCommand]) -> list[Outcome]:
         """The outcome of each command; those of one lane are decided in order. Faults: the first one met."""
@@ -282,15 +288,16 @@ class Engine:
 
     async def try_all(self, commands: Sequence[AnyCommand]) -> list[Outcome | Fault]:
         """As ``submit_all``, with a fault as the answer to the very command it befell."""
-        if self._queued + len(commands) > self._queue_limit:
-            self.measured.turn_away(len(commands))
-            return [Refusal("busy", "", f"{self._queued} commands are waiting")] * len(commands)
+        if busy := self._busy(len(commands)):
+            return [busy] * len(commands)
         lanes: dict[Lane, list[int]] = {}
         for index, command in enumerate(commands):
             lanes.setdefault(home_lane(command), []).append(index)
         answers: list[Outcome | Fault | None] = [None] * len(commands)
         jobs = [
-            (part, self._enqueue(lane, commands, part)) for lane, whole in lanes.items() for part in self._cut(whole)
+            (part, self._enqueue(lane, [commands[index] for index in part]))
+            for lane, whole in lanes.items()
+            for part in self._cut(whole)
         ]
         for part, job in jobs:
             for index, outcome in zip(part, await job.answer, strict=True):
@@ -306,9 +313,16 @@ class Engine:
     def _cut(self, indices: list[int]) -> Iterable[list[int]]:
         return (indices[start : start + self._max_batch] for start in range(0, len(indices), self._max_batch))
 
-    def _enqueue(self, lane: Lane, commands: Sequence[AnyCommand], part: list[int]) -> _Job:
-        job = _Job([commands[index] for index in part])
-        self._queued += len(part)
+    def _busy(self, more: int) -> Refusal | None:
+        """The refusal of so many more commands, if there is no room for them in the queue."""
+        if self._queued + more <= self._queue_limit:
+            return None
+        self.measured.turn_away(more)
+        return Refusal("busy", "", f"{self._queued} commands are waiting")
+
+    def _enqueue(self, lane: Lane, commands: Sequence[AnyCommand]) -> _Job:
+        job = _Job(commands)
+        self._queued += len(commands)
         self._waiting.setdefault(lane, deque()).append(job)
         if lane not in self._writers:
             self._writers[lane] = asyncio.create_task(self._write(lane))
@@ -323,9 +337,9 @@ class Engine:
                     await asyncio.sleep(0)
                 await self._answer(lane, self._gather(waiting))
         finally:
-            del self._writers[lane]
+            # Ids come from callers and may name any lane: nothing is kept of one where nobody waits.
+            del self._writers[lane], self._waiting[lane]
             self._drop(waiting)
-            waiting.clear()
 
     def _gather(self, waiting: deque[_Job]) -> list[_Job]:
         jobs = [waiting.popleft()]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from restante.core import commands as cmd
 from restante.core.custody import Decision
 from restante.core.decide import execute
-from restante.core.ids import CommandId, Lane, OrgId, ParcelId
+from restante.core.ids import CommandId, Lane, OrgId, ParcelId, laned_id
 from restante.core.refusals import Refusal
 from restante.core.reservation import Window
 from restante.core.world import World
@@ -110,6 +110,34 @@ async def test_an_id_with_another_body_is_refused(ledger: Ledger) -> None:
     assert (second.code, third.code) == ("key-reused", "key-reused")
     later = await engine.submit(replace(announce, at=announce.at + timedelta(hours=1)))
     assert isinstance(later, Accepted), "when a retry arrives makes no difference"
+
+
+async def test_a_command_is_the_same_whoever_may_ask(ledger: Ledger) -> None:
+    """Given a command that was accepted, when it comes again only for its owner's parcels, then it is replayed."""
+    load = await town(ledger, points=1)
+    announce = load.commands(1, 1)[0]
+    assert isinstance(announce, cmd.AnnounceParcel)
+    cancel = cmd.CancelParcel(CommandId("c"), "carrier", announce.at, announce.parcel)
+    engine = engine_over(ledger)
+    assert isinstance(await engine.submit(announce), Accepted)
+    others = await engine.submit(replace(cancel, id=CommandId("d"), owner=OrgId("nobody")))
+    assert isinstance(others, Refusal)
+    assert others.code == "parcel-unknown"
+    first = await engine.submit(cancel)
+    assert isinstance(first, Accepted)
+    assert await engine.submit(replace(cancel, owner=announce.org)) == replace(first, replayed=True)
+
+
+async def test_nothing_is_kept_of_a_lane_where_nobody_waits(ledger: Ledger) -> None:
+    """Given parcels that callers made up, in many lanes, when they are refused, then no queue is left behind."""
+    load = await town(ledger, points=1)
+    engine = engine_over(ledger)
+    for lane in range(7, 70, 9):
+        parcel = ParcelId(laned_id(load.start, b"made-up!", Lane(lane)))
+        refused = await engine.submit(cmd.CancelParcel(CommandId(""), "carrier", load.start, parcel))
+        assert isinstance(refused, Refusal)
+        assert refused.code == "parcel-unknown"
+    assert engine.queued == {}
 
 
 async def test_a_refusal_in_the_middle_disturbs_nobody(ledger: Ledger) -> None:

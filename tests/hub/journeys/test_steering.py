@@ -44,6 +44,16 @@ async def deposit(api: Api, parcel: str, point: str) -> None:
         assert isinstance(await api.parts.engine.submit(command), Accepted)
 
 
+async def test_a_promised_parcel_is_called_off(api: Api) -> None:
+    """Given a parcel with room promised, when it is called off, with a key or without, then the room is given back."""
+    point = await api.point(name="One")
+    for reference, headers in (("A-1", {}), ("A-2", {"Idempotency-Key": "once"})):
+        parcel = await announced(api, reference, point=point)
+        status, done = await steer(api, parcel, "cancellation", headers=headers)
+        assert (status, len(done["events"])) == (200, 2)
+        assert await stage(api, parcel) == "cancelled"
+
+
 async def test_room_is_promised_moved_and_given_back(api: Api) -> None:
     """Given a parcel without a point, then room is promised, redirected and released, and the parcel called off."""
     one, two = await api.point(name="One"), await api.point(name="Two")

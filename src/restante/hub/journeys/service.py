@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from msgspec import UNSET, UnsetType
+
 from restante.core import commands as cmd
 from restante.core.access import parse_parcel_code
 from restante.core.bank import RoomClass, parts
@@ -81,8 +83,8 @@ class Journeys:
 
     async def own(self, parcel: str, caller: Principal) -> Parcel:
         """A parcel of the caller's. Refused with ``parcel-unknown``, which it is to everybody else."""
-        key = ParcelId(parcel)
-        found = (await self._ledger.parcels([key])).get(key) if is_laned_id(parcel) else None
+        key = _known(parcel)
+        found = (await self._ledger.parcels([key])).get(key)
         if found is None or not caller.may_see(found.org):
             raise Refused(Refusal("parcel-unknown", "parcel", parcel[:80]))
         if len(self._orgs) >= MOST_ORGS_KNOWN:
@@ -244,6 +246,13 @@ class Journeys:
 
     async def cancel(self, parcel: str, caller: Principal, *, attempt: Attempt) -> Done:
         """Call a parcel off. Refused as ``CancelParcel`` is."""
+        if attempt.note is None:
+            # Most have no promise to name, and then looking at the parcel beforehand would only cost.
+            outcome = await self._engine.submit(
+                cmd.CancelParcel(CommandId(""), caller.actor, attempt.at, _known(parcel), owner=_owner(caller))
+            )
+            if isinstance(outcome, Accepted) or outcome.code != "point-not-named":
+                return _done(ParcelId(parcel), outcome)
 
         def make(one: Parcel, point: PointId | None, number: str) -> cmd.AnyParcelCommand | Refusal:
             named = point if one.promise or attempt.note else None
@@ -273,11 +282,16 @@ class Journeys:
 
     async def extend(self, parcel: str, ends_at: Instant, caller: Principal, *, attempt: Attempt) -> Done:
         """Move the end of a hold later. Refused as ``ExtendHold`` is."""
-        key = await self.check_own(parcel, caller)
         command = cmd.ExtendHold(
-            attempt.command_id("extend"), caller.actor, attempt.at, key, ends_at, self._settings.longest_hold_hours
+            attempt.command_id("extend"),
+            caller.actor,
+            attempt.at,
+            _known(parcel),
+            ends_at,
+            self._settings.longest_hold_hours,
+            owner=_owner(caller),
         )
-        return _done(key, await self._engine.submit(command))
+        return _done(command.parcel, await self._engine.submit(command))
 
     async def _to_point(
         self, parcel: str, wanted: RoomWanted, caller: Principal, *, attempt: Attempt, make: Make, window: Window
@@ -315,6 +329,18 @@ def _bound_to(parcel: Parcel) -> PointId | None:
         return parcel.promise.point
     stay = current_stay(parcel)
     return stay.point if stay else None
+
+
+def _known(parcel: str) -> ParcelId:
+    """A parcel's id as a caller wrote it. Refused with ``parcel-unknown``."""
+    if not is_laned_id(parcel):
+        raise Refused(Refusal("parcel-unknown", "parcel", parcel[:80]))
+    return ParcelId(parcel)
+
+
+def _owner(caller: Principal) -> OrgId | UnsetType:
+    """Whose parcels the caller's commands may touch: see ``core.commands.Owned``."""
+    return UNSET if caller.is_operator else caller.org
 
 
 def _done(parcel: ParcelId, outcome: Outcome) -> Done:
