@@ -180,8 +180,8 @@ class Draft:
 
 
 def _note(changes: dict[K, V | None], before: Mapping[K, V], after: Mapping[K, V]) -> None:
-    changes.update((key, row) for key, row in after.items() if before.get(key) != row)
-    changes.update((key, None) for key in before if key not in after)
+    changes.update({key: row for key, row in after.items() if before.get(key) != row})
+    changes.update({key: None for key in before if key not in after})
 
 
 def _timers(parcel: Parcel | None) -> dict[tuple[ParcelId, TimerKind], Instant]:

@@ -115,7 +115,7 @@ def uuids(values: Iterable[str]) -> Uuids:
     given = list(values)
     length = f"{_UUID_SIZE:08x}"
     try:
-        packed = bytes.fromhex("".join([length + value for value in given]).replace("-", ""))
+        packed = bytes.fromhex(length.join(["", *given]).replace("-", ""))
     except ValueError:
         packed = b""
     step = _LENGTH.size + _UUID_SIZE
@@ -126,7 +126,7 @@ def uuids(values: Iterable[str]) -> Uuids:
 
 def lanes(ids: Iterable[str]) -> Numbers:
     """The lanes of ids: the number that their last four digits write."""
-    packed = bytes.fromhex("".join(["000000040000" + value[-4:] for value in ids]))
+    packed = bytes.fromhex("000000040000".join(["", *[value[-4:] for value in ids]]))
     return Numbers(_header(Numbers, len(packed) // _NUMBER.size) + packed)
 
 

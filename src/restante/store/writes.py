@@ -67,11 +67,11 @@ def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
         yield (
             "add_parcels",
             {
-                "lanes": lanes(parcel.id for parcel in fresh),
-                "ids": uuids(parcel.id for parcel in fresh),
-                "orgs": texts(parcel.org for parcel in fresh),
-                "codes": texts(parcel.code for parcel in fresh),
-                "versions": numbers(parcel.version for parcel in fresh),
+                "lanes": lanes([parcel.id for parcel in fresh]),
+                "ids": uuids([parcel.id for parcel in fresh]),
+                "orgs": texts([parcel.org for parcel in fresh]),
+                "codes": texts([parcel.code for parcel in fresh]),
+                "versions": numbers([parcel.version for parcel in fresh]),
                 "bodies": blobs(map(encode, fresh)),
             },
         )
@@ -79,10 +79,10 @@ def _parcels(changes: Changes, before: Mapping[str, int]) -> Iterator[Write]:
         yield (
             "change_parcels",
             {
-                "lanes": lanes(parcel.id for parcel in known),
-                "ids": uuids(parcel.id for parcel in known),
-                "before": numbers(before[parcel.id] for parcel in known),
-                "versions": numbers(parcel.version for parcel in known),
+                "lanes": lanes([parcel.id for parcel in known]),
+                "ids": uuids([parcel.id for parcel in known]),
+                "before": numbers([before[parcel.id] for parcel in known]),
+                "versions": numbers([parcel.version for parcel in known]),
                 "bodies": blobs(map(encode, known)),
                 "count": len(known),
             },
@@ -100,13 +100,13 @@ def _rows(
         arrays: Arrays = {
             "lanes": lanes(ids),
             "ids": uuids(ids),
-            "versions": numbers(before.get(key, 0) + 1 for key in ids),
-            "bodies": blobs(encode(rows[key]) for key in ids),
+            "versions": numbers([before.get(key, 0) + 1 for key in ids]),
+            "bodies": blobs([encode(rows[key]) for key in ids]),
         }
         if verb == "change":
-            arrays |= {"before": numbers(before[key] for key in ids), "count": len(ids)}
+            arrays |= {"before": numbers([before[key] for key in ids]), "count": len(ids)}
         elif points is not None:
-            arrays["points"] = uuids(points[key] for key in ids)
+            arrays["points"] = uuids([points[key] for key in ids])
         yield f"{verb}_{table}", arrays
 
 
@@ -116,17 +116,17 @@ def _events(events: list[Recorded]) -> Iterator[Write]:
     yield (
         "add_events",
         {
-            "lanes": numbers(row.lane for row in events),
-            "seqs": big_numbers(row.seq for row in events),
-            "recorded": instants(row.recorded_at for row in events),
-            "ats": instants(row.at for row in events),
-            "subjects": uuids(subject_of(row) for row in events),
-            "versions": numbers(row.version for row in events),
-            "orgs": texts_or_null(row.org for row in events),
-            "schemas": numbers(row.schema for row in events),
-            "actors": texts(row.actor for row in events),
-            "commands": texts(row.command for row in events),
-            "bodies": blobs(encode(row.event) for row in events),
+            "lanes": numbers([row.lane for row in events]),
+            "seqs": big_numbers([row.seq for row in events]),
+            "recorded": instants([row.recorded_at for row in events]),
+            "ats": instants([row.at for row in events]),
+            "subjects": uuids([subject_of(row) for row in events]),
+            "versions": numbers([row.version for row in events]),
+            "orgs": texts_or_null([row.org for row in events]),
+            "schemas": numbers([row.schema for row in events]),
+            "actors": texts([row.actor for row in events]),
+            "commands": texts([row.command for row in events]),
+            "bodies": blobs([encode(row.event) for row in events]),
         },
     )
 
@@ -144,7 +144,7 @@ def _heads(changes: Changes, heads: Mapping[Lane, int]) -> Iterator[Write]:
             "move_heads",
             {
                 "lanes": numbers(after),
-                "before": big_numbers(heads[lane] for lane in after),
+                "before": big_numbers([heads[lane] for lane in after]),
                 "heads": big_numbers(after.values()),
                 "count": len(after),
             },
@@ -158,19 +158,19 @@ def _promises(changes: Changes) -> Iterator[Write]:
         yield (
             "end_promises",
             {
-                "lanes": lanes(point for point, _ in ended),
-                "points": uuids(point for point, _ in ended),
-                "parcels": uuids(parcel for _, parcel in ended),
+                "lanes": lanes([point for point, _ in ended]),
+                "points": uuids([point for point, _ in ended]),
+                "parcels": uuids([parcel for _, parcel in ended]),
             },
         )
     if live:
         yield (
             "put_promises",
             {
-                "lanes": lanes(point for point, _ in live),
-                "points": uuids(point for point, _ in live),
-                "parcels": uuids(parcel for _, parcel in live),
-                "orgs": texts(row.promise.org for row in live.values()),
+                "lanes": lanes([point for point, _ in live]),
+                "points": uuids([point for point, _ in live]),
+                "parcels": uuids([parcel for _, parcel in live]),
+                "orgs": texts([row.promise.org for row in live.values()]),
                 "bodies": blobs(map(encode, live.values())),
             },
         )
@@ -183,15 +183,15 @@ def _stays(changes: Changes) -> Iterator[Write]:
         if not keys:
             continue
         arrays: Arrays = {
-            "lanes": lanes(key.source for key in keys),
-            "sources": uuids(key.source for key in keys),
-            "epochs": numbers(key.epoch for key in keys),
-            "seqs": big_numbers(key.seq for key in keys),
+            "lanes": lanes([key.source for key in keys]),
+            "sources": uuids([key.source for key in keys]),
+            "epochs": numbers([key.epoch for key in keys]),
+            "seqs": big_numbers([key.seq for key in keys]),
         }
         if name == "put_stays":
             arrays |= {
-                "parcels": uuids(row.parcel for row in live.values()),
-                "orgs": texts(row.org for row in live.values()),
+                "parcels": uuids([row.parcel for row in live.values()]),
+                "orgs": texts([row.org for row in live.values()]),
                 "bodies": blobs(map(encode, live.values())),
             }
         yield name, arrays
@@ -204,20 +204,20 @@ def _timers(changes: Changes) -> Iterator[Write]:
         yield (
             "clear_timers",
             {
-                "lanes": lanes(parcel for parcel, _ in over),
-                "parcels": uuids(parcel for parcel, _ in over),
-                "kinds": plain(kind.value for _, kind in over),
+                "lanes": lanes([parcel for parcel, _ in over]),
+                "parcels": uuids([parcel for parcel, _ in over]),
+                "kinds": plain([kind.value for _, kind in over]),
             },
         )
     if due:
         yield (
             "set_timers",
             {
-                "lanes": lanes(parcel for parcel, _, _ in due),
-                "parcels": uuids(parcel for parcel, _, _ in due),
-                "kinds": plain(kind.value for _, kind, _ in due),
-                "orgs": texts(changes.parcels[parcel].org for parcel, _, _ in due),
-                "dues": instants(at for _, _, at in due),
+                "lanes": lanes([parcel for parcel, _, _ in due]),
+                "parcels": uuids([parcel for parcel, _, _ in due]),
+                "kinds": plain([kind.value for _, kind, _ in due]),
+                "orgs": texts([changes.parcels[parcel].org for parcel, _, _ in due]),
+                "dues": instants([at for _, _, at in due]),
             },
         )
 
@@ -229,12 +229,12 @@ def _tasks(changes: Changes) -> Iterator[Write]:
     yield (
         "add_tasks",
         {
-            "lanes": numbers(row.lane for row in changes.tasks),
-            "seqs": big_numbers(row.seq for row in changes.tasks),
-            "ordinals": numbers(row.ordinal for row in changes.tasks),
+            "lanes": numbers([row.lane for row in changes.tasks]),
+            "seqs": big_numbers([row.seq for row in changes.tasks]),
+            "ordinals": numbers([row.ordinal for row in changes.tasks]),
             "orgs": texts_or_null(orgs.get((row.lane, row.seq)) for row in changes.tasks),
-            "attempts": numbers(row.attempts for row in changes.tasks),
-            "bodies": blobs(encode(row.task) for row in changes.tasks),
+            "attempts": numbers([row.attempts for row in changes.tasks]),
+            "bodies": blobs([encode(row.task) for row in changes.tasks]),
         },
     )
     points = refreshed(changes.tasks)
@@ -247,11 +247,11 @@ def _receipts(changes: Changes) -> Iterator[Write]:
         yield (
             "add_receipts",
             {
-                "lanes": numbers(row.lane for row in changes.receipts),
-                "commands": texts(row.command for row in changes.receipts),
-                "fingerprints": blobs(row.fingerprint for row in changes.receipts),
-                "outcomes": blobs(row.outcome for row in changes.receipts),
-                "ats": instants(row.at for row in changes.receipts),
+                "lanes": numbers([row.lane for row in changes.receipts]),
+                "commands": texts([row.command for row in changes.receipts]),
+                "fingerprints": blobs([row.fingerprint for row in changes.receipts]),
+                "outcomes": blobs([row.outcome for row in changes.receipts]),
+                "ats": instants([row.at for row in changes.receipts]),
             },
         )
 
@@ -261,12 +261,12 @@ def _journal(changes: Changes) -> Iterator[Write]:
         yield (
             "add_entries",
             {
-                "lanes": lanes(row.source for row in changes.journal),
-                "sources": uuids(row.source for row in changes.journal),
-                "epochs": numbers(row.epoch for row in changes.journal),
-                "seqs": big_numbers(row.seq for row in changes.journal),
-                "hashes": texts(row.hash for row in changes.journal),
-                "entries": blobs(row.entry for row in changes.journal),
+                "lanes": lanes([row.source for row in changes.journal]),
+                "sources": uuids([row.source for row in changes.journal]),
+                "epochs": numbers([row.epoch for row in changes.journal]),
+                "seqs": big_numbers([row.seq for row in changes.journal]),
+                "hashes": texts([row.hash for row in changes.journal]),
+                "entries": blobs([row.entry for row in changes.journal]),
             },
         )
 
@@ -276,11 +276,14 @@ def _cases(events: list[Recorded]) -> Iterator[Write]:
         rows = [(row, cast(_Case, row.event)) for row in events if type(row.event) in kinds]
         if not rows:
             continue
-        arrays: Arrays = {"lanes": numbers(row.lane for row, _ in rows), "ids": uuids(event.case for _, event in rows)}
+        arrays: Arrays = {
+            "lanes": numbers([row.lane for row, _ in rows]),
+            "ids": uuids([event.case for _, event in rows]),
+        }
         if name == "open_cases":
             arrays |= {
-                "subjects": uuids(subject_of(row) for row, _ in rows),
-                "kinds": plain(event.what.value for _, event in rows),
-                "ats": instants(row.recorded_at for row, _ in rows),
+                "subjects": uuids([subject_of(row) for row, _ in rows]),
+                "kinds": plain([event.what.value for _, event in rows]),
+                "ats": instants([row.recorded_at for row, _ in rows]),
             }
         yield name, arrays
