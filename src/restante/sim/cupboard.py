@@ -1,5 +1,6 @@
 """What the worker keeps beside the ledger, in memory: people's details and codes, and what was tried to tell them."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,9 @@ from restante.core.ids import CommandId, ContactId, Lane, ParcelId, PointId, Sou
 from restante.core.parcel import Parcel
 from restante.core.time import Instant
 from restante.core.world import SourceHead
-from restante.sim.rows import RowBatch, RowLedger
+from restante.sim.faults import Kind
+from restante.sim.met import Felt
+from restante.sim.rows import Break, RowBatch, RowLedger
 from restante.store.attempts import Attempt, Errand
 from restante.store.ledger import PointView, StoreDown, TaskRow, TimerRow
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
@@ -22,8 +25,9 @@ class FragileRows(RowLedger):
     Everything a hub does begins with one of the calls that fail while the database is down.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, felt: Felt | None = None) -> None:
         super().__init__()
+        self._felt: Felt = Counter() if felt is None else felt
         self.before_finish: Callable[[], None] = _go_on
         self._outages = 0
 
@@ -41,7 +45,15 @@ class FragileRows(RowLedger):
 
     def _reach(self) -> None:
         if self._outages:
+            self._felt[Kind.STORE_DOWN] += 1
             raise StoreDown
+
+    def take_break(self) -> Break | None:
+        """See ``RowLedger.take_break``."""
+        broken = super().take_break()
+        if broken is not None:
+            self._felt[Kind.ANSWER_LOST if broken is Break.AFTER else Kind.COMMIT_LOST] += 1
+        return broken
 
     @asynccontextmanager
     async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:

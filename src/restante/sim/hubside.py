@@ -106,8 +106,7 @@ class HubSide:
         )
         self.process: Process | None = None
         self.heard: dict[SourceId, tuple[int, PointId]] = {}
-        self.kill_worker: str = ""
-        self.on_commit: Callable[[], None] = lambda: None
+        self.before_task: Callable[[], None] = lambda: None
         self._story = story
         self._chance = chance
         self._run = run
@@ -297,9 +296,7 @@ class HubSide:
         return bool(tasks)
 
     async def _do(self, process: Process, task: TaskRow) -> None:
-        if self.kill_worker == "before":
-            self.kill_worker = ""
-            raise WorkerKilled
+        self.before_task()
         await process.steps.do_task(task)
 
     def _now(self) -> Now:

@@ -16,6 +16,7 @@ import msgspec
 from restante.sim.altering import JOURNAL_FRAME, Altered, altered_batch
 from restante.sim.clock import MINUTE_MS, Clock, Story
 from restante.sim.faults import Kind
+from restante.sim.met import Felt
 
 FAIR_DELAY_MS: Final = 40
 _SLOW_DELAYS_MS: Final = (400, 2_500, 25_000)
@@ -31,7 +32,8 @@ Deliver = Callable[[str], None]
 class Weather:
     """What the network between one source and the hub is like at the moment: how many faults of each kind last."""
 
-    def __init__(self) -> None:
+    def __init__(self, felt: Felt | None = None) -> None:
+        self._felt: Felt = Counter() if felt is None else felt
         self._lasting: Counter[Kind] = Counter()
         self._is_fair_for_ever = False
 
@@ -48,8 +50,11 @@ class Weather:
         self._is_fair_for_ever = True
 
     def has(self, kind: Kind) -> bool:
-        """Whether a fault of this kind lasts."""
-        return not self._is_fair_for_ever and self._lasting[kind] > 0
+        """Whether a fault of this kind lasts; whoever asks feels it."""
+        if self._is_fair_for_ever or self._lasting[kind] <= 0:
+            return False
+        self._felt[kind] += 1
+        return True
 
 
 class _Type(msgspec.Struct):
@@ -131,7 +136,7 @@ class Link:
         return at_risk and self._chance.random() < _ALTERED_SHARE
 
     def _is_late(self, kind: str) -> bool:
-        return self._weather.has(Kind.MANIFESTS_LATE) and kind.startswith("manifest")
+        return kind.startswith("manifest") and self._weather.has(Kind.MANIFESTS_LATE)
 
     def _wait_ms(self, kind: str) -> int:
         if self._is_late(kind):

@@ -4,7 +4,7 @@ What survives a loss of power is the book; what does not is everything else here
 steady one counts from each start, the wall clock may be off by as much as the story wants.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Final, assert_never
@@ -28,7 +28,7 @@ from restante.sim.links import Link
 from restante.sim.power import Fuse, FusedBook, PowerLost
 from restante.sim.steelwork import Steelwork
 from restante.wire import session as wire
-from restante.wire.journal import write_entry
+from restante.wire.journal import Entry, Head, write_entry
 
 _BUSY_TICK_MS: Final = 5 * SECOND_MS
 _SOFTWARE: Final = "story"
@@ -52,7 +52,7 @@ class Machine:
         self.starts = 0
         self.agent: KeptAgent | None = None
         self.on_power_lost: Callable[[], None] = _stay_dark
-        self.after_feed: Callable[[], None] = _stay_dark
+        self.on_entry: Callable[[str], None] = _nobody_counts
         self._kind = kind
         self._clock = clock
         self._story = story
@@ -187,11 +187,18 @@ class Machine:
         for effect in self.agent.feed(given, self._now()):
             self._carry_out(effect)
             self.fuse.burn()
-        self.after_feed()
+        for entry in self._entries_since(before):
+            self.on_entry(entry.kind)
         if self.agent.book.head != before:
             self._sync_step(sync.JournalGrew(self.agent.book.head))
         if self.is_on and self.agent.state.openings:
             self._tick_fast()
+
+    def _entries_since(self, before: Head) -> Sequence[Entry]:
+        """What was written down since the book ended there."""
+        head = self.book.head
+        first = before.seq + 1 if head.epoch == before.epoch else 1
+        return self.book.entries_from(first, head.seq - first + 1) if head.seq >= first else ()
 
     def _carry_out(self, effect: Outward) -> None:
         match effect:
@@ -374,6 +381,10 @@ class Machine:
                 self._sync_step(sync.Ticked())
 
         self._clock.at(max(self._started_ms + at_ms, self._clock.now_ms + 1), wake)
+
+
+def _nobody_counts(_kind: str) -> None:
+    """Nobody counts entries."""
 
 
 def _stay_dark() -> None:

@@ -4,6 +4,7 @@ The steel knows whether something lies behind a door because the ground does: wh
 door tells both. A counter has shelf places and no doors; they stand open all the time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -16,7 +17,9 @@ from restante.edge.drivers import evidence
 from restante.edge.drivers.evidence import Answered, Concluded, OpeningRules, SampleAt, Sampled, SendPulse, Verdict
 from restante.edge.drivers.port import UNSEEN, Answer, DoorChanged, DoorReading, Rejected
 from restante.sim.clock import Clock
+from restante.sim.faults import Kind
 from restante.sim.ground import Behind, Ground, Spot
+from restante.sim.met import Felt
 
 _ANSWER_MS = 30
 _RULES = OpeningRules(settle_ms=150, sample_gap_ms=400, watch_ms=2_000, retries=1)
@@ -33,6 +36,7 @@ class Steelwork:
         self.pulses = 0
         self.on_change: Callable[[], None] = _nobody_looks
         self.on_pulse: Callable[[int], None] = _nobody_counts
+        self.felt: Felt = Counter()
         self.slow_ms = 0
         self.rest_ms = 0
         self._rests_until_ms: dict[int, int] = {}
@@ -52,6 +56,8 @@ class Steelwork:
     def readings(self) -> dict[int, DoorReading]:
         """What the sensors say now."""
         self.happen(Tick())
+        if self._board.knobs.lying_doors:
+            self.felt[Kind.SENSOR_LIES] += 1
         return {} if self.staffed else dict(steel.sense(self._board))
 
     def lie(self, door: int) -> None:
@@ -146,6 +152,7 @@ class Steelwork:
         for effect in effects:
             match effect:
                 case SendPulse(before_ms=before_ms):
+                    self.felt[Kind.BOARD_SLOW] += self.slow_ms > 0
                     self._clock.after(
                         self.slow_ms, partial(self._pulse_in_time, door, before_ms, told=go_on, is_alive=is_alive)
                     )
@@ -162,6 +169,7 @@ class Steelwork:
         if now_ms > before_ms:
             answer: Answer = Rejected("deadline-passed")
         elif (rests_ms := self._rests_until_ms.get(door, 0) - now_ms) > 0:
+            self.felt[Kind.COILS_HOT] += 1
             answer = Rejected("lock-cooling", rests_ms)
         else:
             answer = self._pulse(door)
@@ -169,6 +177,7 @@ class Steelwork:
 
     def _pulse(self, door: int) -> Answer:
         self.pulses += 1
+        self._feel(self._board.locks[door - 1].trouble)
         self._rests_until_ms[door] = self._clock.now_ms + self.rest_ms
         self.on_pulse(door)
         answer = self.happen(steel.Unlock(door))
@@ -177,6 +186,10 @@ class Steelwork:
         if (at_ms := steel.next_change_ms(self._board)) is not None:
             self._clock.at(at_ms, self._spring)
         return answer
+
+    def _feel(self, trouble: steel.Trouble) -> None:
+        self.felt[Kind.DOOR_JAMMED] += trouble is steel.Trouble.JAMMED
+        self.felt[Kind.DOOR_BLOCKED] += trouble is steel.Trouble.BLOCKED
 
     def _spring(self) -> None:
         self.happen(Tick())

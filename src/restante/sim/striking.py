@@ -15,6 +15,7 @@ from restante.sim.ground import Ground
 from restante.sim.hubside import WorkerKilled
 from restante.sim.machine import Machine
 from restante.sim.mailbox import address_of
+from restante.sim.met import name_of
 from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
 
@@ -29,7 +30,7 @@ Strike = Callable[["World", Fault], None]
 
 def strike(world: "World", fault: Fault) -> None:
     """Let one fault happen, and end when its time is over."""
-    world.struck[fault.kind.name.lower().replace("_", "-")] += 1
+    world.struck[name_of(fault.kind)] += 1
     where = "the hub" if fault.source < 0 else world.names[fault.source]
     world.story.tell(f"{where}: {fault.kind.value}")
     _STRIKES[fault.kind](world, fault)
@@ -39,6 +40,7 @@ def strike(world: "World", fault: Fault) -> None:
 
 
 def _kill_hub(world: "World", fault: Fault) -> None:
+    world.felt[fault.kind] += world.hub.process is not None
     world.hub.kill()
     world.clock.after(fault.lasts_ms, world.start_hub)
 
@@ -64,18 +66,22 @@ def _stop_store(world: "World", fault: Fault) -> None:
 
 
 def _kill_worker(world: "World", fault: Fault) -> None:
-    del fault
-    world.hub.kill_worker = "before"
+    def stop() -> None:
+        world.hub.before_task = lambda: None
+        world.felt[fault.kind] += 1
+        raise WorkerKilled
+
+    world.hub.before_task = stop
 
 
 def _kill_worker_late(world: "World", fault: Fault) -> None:
-    del fault
     rows = world.rows
     if not isinstance(rows, FragileRows):
         return
 
     def stop() -> None:
         rows.before_finish = lambda: None
+        world.felt[fault.kind] += 1
         raise WorkerKilled
 
     rows.before_finish = stop
@@ -106,11 +112,13 @@ def _replay(world: "World", fault: Fault) -> None:
     source = world.sources[fault.source]
     frames, link = world.watch.old_frames(source), world.links.get(source)
     if frames and link is not None and link.is_open:
+        world.felt[fault.kind] += 1
         link.to_source(frames[fault.amount % len(frames)])
 
 
 def _cut_power(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
+    world.felt[fault.kind] += machine.is_on
     _turn_off(machine)
     world.clock.after(fault.lasts_ms, partial(world.start, machine))
 
@@ -149,13 +157,14 @@ def _slow_board(world: "World", fault: Fault) -> None:
 
 def _heat_coils(world: "World", fault: Fault) -> None:
     steel = world.machines[fault.source].steel
-    steel.rest_ms = fault.amount * 6 * SECOND_MS
+    steel.rest_ms = fault.amount * (6 if fault.amount % 2 else 200) * SECOND_MS
     world.clock.after(fault.lasts_ms, steel.cool)
 
 
 def _start_with_wrong_clock(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
     machine.off_ms += fault.amount
+    world.felt[fault.kind] += machine.is_on
     machine.lose_power()
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
@@ -163,12 +172,14 @@ def _start_with_wrong_clock(world: "World", fault: Fault) -> None:
 def _turn_clock(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
     machine.off_ms += fault.amount
+    world.felt[fault.kind] += machine.is_on
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
 
 def _let_clock_drift(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
     machine.drift(fault.amount)
+    world.felt[fault.kind] += machine.is_on
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
 
@@ -185,6 +196,7 @@ def _replace_controller(world: "World", fault: Fault) -> None:
 
 def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
     machine = world.machines[fault.source]
+    world.felt[fault.kind] += 1
     machine.take_book(MemoryBook(old.source))
     world.start(machine)
     world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
@@ -218,6 +230,7 @@ def _clone(world: "World", fault: Fault) -> None:
     steel = Steelwork(original.source, old.sizes, world.clock, ground=Ground(), staffed=old.staffed)
     clone = world.controller(fault.source, steel, copy.deepcopy(original.book))
     world.clones.append(clone)
+    world.felt[fault.kind] += 1
     clone.start()
     world.clock.after(fault.lasts_ms, clone.lose_power)
 
@@ -244,6 +257,7 @@ def _pass_code_on(world: "World", fault: Fault) -> None:
 def _guess(world: "World", fault: Fault) -> None:
     """Somebody types one code after the other for hours, and pulls the plug when the machine has had enough of it."""
     machine, chance = world.machines[fault.source], chance_of(world.seed, f"guesses/{fault.at_ms}")
+    world.felt[fault.kind] += machine.is_on
     for after_ms in range(0, fault.lasts_ms, 3 * MINUTE_MS):
         codes = [f"{chance.randrange(10**8):08}" for _ in range(_GUESSES_AT_ONCE)]
         world.clock.after(after_ms, partial(world.folk.walk, world.doorstep.guess(machine, codes)))

@@ -5,6 +5,7 @@ to, take what bears their name, push doors shut, and go when nothing happens. Wh
 is said at once (`Doorstep.breach`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from random import Random
 from typing import Final, Protocol
@@ -14,7 +15,9 @@ from restante.edge.boards.steel import Deed
 from restante.edge.inputs import Choice, Chosen, CodeEntered, Input, ParcelScanned
 from restante.edge.screens import Screen
 from restante.sim.clock import MINUTE_MS, SECOND_MS
+from restante.sim.faults import Kind
 from restante.sim.ground import Behind, Ground, Hands
+from restante.sim.met import Felt
 from restante.sim.steelwork import Steelwork
 
 Walk = Generator[int, None, None]
@@ -67,6 +70,7 @@ class Doorstep:
         self.sizes: dict[ParcelId, int] = {}
         self.hasty: set[SourceId] = set()
         self.careless: set[SourceId] = set()
+        self.felt: Felt = Counter()
         self.on_guess: Callable[[SourceId], None] = _nobody_counts
 
     def hands_of(self, parcel: ParcelId) -> Hands:
@@ -209,6 +213,7 @@ class Doorstep:
         if box.source not in self.careless or len(load) < 2:
             return list(zip(load, load, strict=True))
         self.careless.remove(box.source)
+        self.felt[Kind.PARCELS_MIXED_UP] += 1
         one, other, *rest = load
         self.ground.unseen |= {one, other}
         self.tell(f"the courier takes {self.codes[one]} for {self.codes[other]}, and the other way round")
@@ -250,6 +255,7 @@ class Doorstep:
                 continue
             if not self._fits(box, parcel, door):
                 self.tell(f"{self.codes[parcel]} does not fit behind door {door} of {box.source[-6:]}")
+                self.felt[Kind.SIZE_WRONG] += 1
                 box.give(Chosen(Choice.TOO_BIG))
                 if not box.steel.staffed:
                     yield from self._shut(box, door)
@@ -273,6 +279,7 @@ class Doorstep:
         if box.steel.staffed or box.source not in self.hasty:
             return False
         self.hasty.remove(box.source)
+        self.felt[Kind.DOOR_SHUT_EARLY] += 1
         self.tell(f"somebody at {box.source[-6:]} pushes the door shut too early")
         return True
 

@@ -33,6 +33,7 @@ from restante.sim.hubside import SETTINGS, HubSide, Stores, keys_from
 from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
+from restante.sim.met import Felt, Meeting, in_book
 from restante.sim.steelwork import Steelwork
 from restante.sim.striking import strike
 from restante.sim.telling import Telling, telling_of
@@ -64,15 +65,18 @@ class World:
         self.story = Story(self.clock)
         self.breaches: dict[str, list[str]] = {}
         self.struck: Counter[str] = Counter()
+        self.felt: Felt = Counter()
+        self.meeting = Meeting(self.telling.faults)
         self.plot = self.telling.plot
         self.ground = Ground()
         self.watch = Watch(self.clock, self.breach, held=self._is_held)
-        self.mail = Mailboxes(self.clock)
-        self.rows = ledger or FragileRows()
+        self.mail = Mailboxes(self.clock, self.felt)
+        self.rows = ledger or FragileRows(self.felt)
         self.points = tuple(self._id(number) for number in range(self.plot.points))
         self.sources = tuple(SourceId(self._id(number + 100)) for number in range(self.plot.points))
         self.names = tuple(f"Point {number}" for number in range(self.plot.points))
-        self.weather = tuple(Weather() for _ in self.sources)
+        self.places = {name: number for both in (self.points, self.sources) for number, name in enumerate(both)}
+        self.weather = tuple(Weather(self.felt) for _ in self.sources)
         self.links: dict[SourceId, Link] = {}
         self.clones: list[Machine] = []
         self._loop = loop
@@ -80,6 +84,7 @@ class World:
         self.hub = self._hub()
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
         self.doorstep = Doorstep(self.ground, chance_of(seed, "visits"), breach=self.breach, tell=self.story.tell)
+        self.doorstep.felt = self.felt
         self.doorstep.on_guess = self.watch.saw_guess
 
     def breach(self, rule: str, what: str) -> None:
@@ -157,6 +162,8 @@ class World:
             steel, book, self.clock, kind=self._kind(number), story=self.story,
             chance=chance_of(self.seed, f"machine/{number}/{len(self.clones)}"), dial=partial(self._dial, number),
         )  # fmt: skip
+        machine.fuse.felt = steel.felt = self.felt
+        machine.on_entry = lambda kind: self.meeting.note(in_book(kind), self.clock.now_ms, number)
         steel.on_pulse = partial(self.watch.saw_pulse, machine)
         return machine
 
