@@ -70,8 +70,8 @@ class Tail(msgspec.Struct, frozen=True):
 class Live(msgspec.Struct, frozen=True):
     """The session is open: entries up to ``sent`` are on their way, ``flying`` names batches not yet answered.
 
-    Since ``answered_ms`` one of them waits for an answer. While there are ``tails`` the first of them is being sent, and
-    nothing else.
+    Since ``answered_ms`` one of them waits for an answer. While there are ``tails`` the first of them is being sent,
+    and nothing else.
     """
 
     attempts: int

@@ -206,7 +206,7 @@ class HubSide:
             stores.aside,
         )
 
-    def _hear(self, process: Process, line: Line, frame: str) -> None:
+    def _hear(self, process: Process, line: Line, frame: str | bytes) -> None:
         if process is not self.process:
             return
         self.wait(line.hear(frame, self._now()))
@@ -235,6 +235,13 @@ class HubSide:
                 self._tick_later(process, name)
 
         self.clock.at(self.clock.now_ms // TICK_MS * TICK_MS + TICK_MS, tick)
+
+    def refresh(self, point: PointId) -> None:
+        """Have the manifest of a point looked at again now, as a signal does."""
+        try:
+            self.wait(self._refresh(point))
+        except Fault:
+            return
 
     async def _refresh(self, point: PointId) -> None:
         await self._stir(lambda state: state.point == point)

@@ -65,6 +65,7 @@ class Machine:
         self._is_ticking_fast = False
         self._drift = (0, 0)
         self._held: list[Input] = []
+        self._was_in_round = False
         steel.on_change = self._look_twice
 
     # --- power
@@ -104,6 +105,11 @@ class Machine:
         if self.agent is None:
             return None
         return OUT_OF_SERVICE if self.is_out_of_service else self.agent.state.screen
+
+    @property
+    def was_in_round(self) -> bool:
+        """Whether a round was open before the last thing that somebody did there."""
+        return self._was_in_round
 
     @property
     def is_on(self) -> bool:
@@ -151,6 +157,7 @@ class Machine:
         if self.is_out_of_service:
             self._hold(given)
             return
+        self._was_in_round = self.agent.state.round is not None
         try:
             self._feed(given)
         except PowerLost:
@@ -342,11 +349,14 @@ class Machine:
             clock=wire.SourceClock("system", 1_000),
         )
 
-    def _hear(self, link: Link, frame: str) -> None:
+    def _hear(self, link: Link, frame: str | bytes) -> None:
+        """A line on which something unreadable comes is closed, as in `edge.running`."""
         if link is not self._link or self.is_out_of_service:
             return
         message = wire.read_from_hub(frame)
-        assert not isinstance(message, Refusal), message
+        if isinstance(message, Refusal):
+            self._close_line()
+            return
         self._sync_step(sync.Heard(message))
 
     def _close_line(self) -> None:

@@ -24,6 +24,11 @@ class Fuse:
         self.is_full = False
         self.felt: Felt = Counter()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is about to fail here."""
+        return self._left is None and self._waits_for is None and not self.is_full
+
     def set(self, moments: int) -> None:
         """Fail after so many moments more."""
         self._left = moments

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from restante.edge.boards.steel import Deed
 from restante.edge.memory import MemoryBook
 from restante.sim.chance import chance_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _GUESSES_AT_ONCE: Final = 8
 _PEOPLE: Final = 8
+_LOOKS_FOR_ROUND_MS: Final = 3 * SECOND_MS
 
 Strike = Callable[["World", Fault], None]
 
@@ -149,6 +152,12 @@ def _make_sensor_lie(world: "World", fault: Fault) -> None:
         world.clock.after(fault.lasts_ms, steel.tell_the_truth)
 
 
+def _disturb_bus(world: "World", fault: Fault) -> None:
+    wire = world.machines[fault.source].steel.wire
+    wire.is_noisy = True
+    world.clock.after(fault.lasts_ms, wire.fall_silent)
+
+
 def _slow_board(world: "World", fault: Fault) -> None:
     steel = world.machines[fault.source].steel
     steel.slow_ms = fault.amount * 2 * SECOND_MS
@@ -157,7 +166,7 @@ def _slow_board(world: "World", fault: Fault) -> None:
 
 def _heat_coils(world: "World", fault: Fault) -> None:
     steel = world.machines[fault.source].steel
-    steel.rest_ms = fault.amount * (6 if fault.amount % 2 else 200) * SECOND_MS
+    steel.rest_ms = fault.amount * (6 if fault.amount % 2 else 900) * SECOND_MS
     world.clock.after(fault.lasts_ms, steel.cool)
 
 
@@ -246,6 +255,17 @@ def _mix_up(world: "World", fault: Fault) -> None:
     world.doorstep.careless.add(world.sources[fault.source])
 
 
+def _revoke_in_round(world: "World", fault: Fault) -> None:
+    """The code of a courier who still has parcels to put in is taken away, and tried again."""
+    source = world.sources[fault.source]
+    if source in world.watch.rounds and world.doorstep.left_to_bring[source] > 0:
+        world.felt[fault.kind] += 1
+        world.revoke_round(fault.source)
+    elif fault.lasts_ms > 0:
+        later = msgspec.structs.replace(fault, lasts_ms=fault.lasts_ms - _LOOKS_FOR_ROUND_MS)
+        world.clock.after(_LOOKS_FOR_ROUND_MS, partial(_revoke_in_round, world, later))
+
+
 def _understate_size(world: "World", fault: Fault) -> None:
     world.folk.understate(fault.amount)
 
@@ -276,6 +296,9 @@ _STRIKES: Final[Mapping[Kind, Strike]] = {
     Kind.ACKS_LOST: _weather,
     Kind.MANIFESTS_LATE: _weather,
     Kind.ENTRIES_ALTERED: _weather,
+    Kind.LINE_NOISY: _weather,
+    Kind.BUS_NOISY: _disturb_bus,
+    Kind.ROUND_REVOKED: _revoke_in_round,
     Kind.MANIFEST_REPLAYED: _replay,
     Kind.BANK_KILLED: _cut_power,
     Kind.BANK_KILLED_IN_STEP: _cut_power_in_step,

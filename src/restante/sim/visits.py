@@ -30,6 +30,8 @@ USED_CODE: Final = "2: a used code opens nothing"
 WRONG_CODE: Final = "a wrong code opens nothing"
 OWN_DOOR: Final = "a door opens for those whose parcels lie behind it"
 FREE_DOOR: Final = "5: no compartment is chosen that has somebody else's parcel in it"
+_FETCHES_MS: Final = 4 * SECOND_MS
+"""What a courier takes to fetch the next parcel from the van."""
 _LOOKS = 40
 _LOOK_MS = 500
 _PATIENCE_LOOKS = 40
@@ -70,8 +72,11 @@ class Doorstep:
         self.sizes: dict[ParcelId, int] = {}
         self.hasty: set[SourceId] = set()
         self.careless: set[SourceId] = set()
+        self.left_to_bring: Counter[SourceId] = Counter()
         self.felt: Felt = Counter()
         self.on_guess: Callable[[SourceId], None] = _nobody_counts
+        self.type: Callable[[Box, CodeEntered], None] = lambda box, given: box.give(given)
+        self.on_round: Callable[[SourceId, str | None], None] = _nobody_notes
 
     def hands_of(self, parcel: ParcelId) -> Hands:
         """Who gets a parcel back that could not be put in."""
@@ -92,7 +97,7 @@ class Doorstep:
 
     def _collect_at_doors(self, box: Box, person: int, code: str, *, leaves_it: bool) -> Walk:
         for _ in range(3):
-            box.give(CodeEntered(code, _channel(box)))
+            self.type(box, CodeEntered(code, _channel(box)))
             door = yield from self._wait_for_door(box, _asks_to_take)
             if door is None:
                 yield from self._help_oneself(box, person)
@@ -106,7 +111,7 @@ class Doorstep:
         """Staff fetch what the screen lists and press "done"; if it goes dark over it, once more when it is back."""
         handed = False
         for _ in range(3):
-            box.give(CodeEntered(code, _channel(box)))
+            self.type(box, CodeEntered(code, _channel(box)))
             yield 2 * SECOND_MS
             if box.screen is None or box.screen.door is None or not _asks_to_take(box.screen):
                 return
@@ -134,7 +139,7 @@ class Doorstep:
         try:
             for code in codes:
                 before = box.steel.pulses
-                box.give(CodeEntered(code, _channel(box)))
+                self.type(box, CodeEntered(code, _channel(box)))
                 if _says(box, "kiosk.code.wrong"):
                     self.on_guess(box.source)
                 yield 3 * SECOND_MS
@@ -174,7 +179,7 @@ class Doorstep:
         yield from self._queue(box)
         try:
             for _ in range(2):
-                box.give(CodeEntered(code, _channel(box)))
+                self.type(box, CodeEntered(code, _channel(box)))
                 yield from self._put_where_asked(box, parcel)
                 if box.screen is not None:
                     break
@@ -191,20 +196,35 @@ class Doorstep:
             is_open = yield from self._open_round(box, code)
             if not is_open:
                 return
-            for scanned, parcel in self._mixed_up(box, load):
+            for done, (scanned, parcel) in enumerate(self._mixed_up(box, load)):
+                self.left_to_bring[box.source] = len(load) - done
+                yield _FETCHES_MS
                 if self.ground.spots[parcel] is Hands.CARRIER:
                     yield from self._deposit(box, parcel, code, scanned=scanned)
             yield from self._take_back(box)
             box.give(Chosen(Choice.CLOSE_ROUND))
             yield SECOND_MS
         finally:
+            self.left_to_bring.pop(box.source, None)
+            self.on_round(box.source, None)
+            self._leave(box)
+
+    def try_code(self, box: Box, code: str) -> Walk:
+        """Somebody types a code, and goes when it does something."""
+        yield from self._queue(box)
+        try:
+            self.type(box, CodeEntered(code, _channel(box)))
+            yield 2 * SECOND_MS
+            box.give(Chosen(Choice.CLOSE_ROUND))
+        finally:
             self._leave(box)
 
     def _open_round(self, box: Box, code: str) -> Generator[int, None, bool]:
         for _ in range(2):
-            box.give(CodeEntered(code, _channel(box)))
+            self.type(box, CodeEntered(code, _channel(box)))
             yield 2 * SECOND_MS
             if _page(box) == "round":
+                self.on_round(box.source, code)
                 return True
         return False
 
@@ -379,6 +399,10 @@ def _asks_to_put(screen: Screen) -> bool:
 
 def _asks_to_take(screen: Screen) -> bool:
     return any(line.key in {"kiosk.door.take", "kiosk.door.take_all", "kiosk.counter.parcel"} for line in screen.lines)
+
+
+def _nobody_notes(_source: SourceId, _code: str | None) -> None:
+    """Nobody notes who is at work."""
 
 
 def _nobody_counts(_source: SourceId) -> None:

@@ -6,7 +6,7 @@ change what people do.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -34,9 +34,11 @@ from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
 from restante.sim.met import Felt, Meeting, in_book
+from restante.sim.noise import Wire
 from restante.sim.steelwork import Steelwork
 from restante.sim.striking import strike
 from restante.sim.telling import Telling, telling_of
+from restante.sim.typed import Typing
 from restante.sim.visits import Doorstep
 from restante.sim.watch import Watch
 from restante.store.ledger import Credential, Ledger
@@ -45,6 +47,8 @@ from restante.wire.journal import Entry, write_entry
 T = TypeVar("T")
 
 _START_AGAIN_MS: Final = 10 * MINUTE_MS
+_TRIED_AGAIN_MS: Final = (30 * SECOND_MS, 10 * MINUTE_MS, 5 * HOUR_MS)
+"""When somebody tries a courier's code again that was taken away."""
 
 
 class World:
@@ -69,7 +73,7 @@ class World:
         self.meeting = Meeting(self.telling.faults)
         self.plot = self.telling.plot
         self.ground = Ground()
-        self.watch = Watch(self.clock, self.breach, held=self._is_held)
+        self.watch = Watch(self.clock, self.breach, held=self._is_held, known=self._known_of)
         self.mail = Mailboxes(self.clock, self.felt)
         self.rows = ledger or FragileRows(self.felt)
         self.points = tuple(self._id(number) for number in range(self.plot.points))
@@ -79,12 +83,16 @@ class World:
         self.weather = tuple(Weather(self.felt) for _ in self.sources)
         self.links: dict[SourceId, Link] = {}
         self.clones: list[Machine] = []
+        self._epochs: defaultdict[int, int] = defaultdict(lambda: 1)
+        self._issued: Counter[tuple[int, int]] = Counter()
+        self._verifiers: dict[tuple[SourceId, str, int], str] = {}
         self._loop = loop
         self._books = books
         self.hub = self._hub()
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
         self.doorstep = Doorstep(self.ground, chance_of(seed, "visits"), breach=self.breach, tell=self.story.tell)
         self.doorstep.felt = self.felt
+        self._watch_codes()
         self.doorstep.on_guess = self.watch.saw_guess
 
     def breach(self, rule: str, what: str) -> None:
@@ -92,11 +100,42 @@ class World:
         self.story.tell(f"BREACH: {what}")
         self.breaches.setdefault(rule, []).append(what)
 
+    def _known_of(self, source: SourceId) -> object:
+        """How far hub and book have come with a journal."""
+        book, rows = self.machines[self.places[source]].book, self.rows
+        return book.head, rows.kept_sources.get(source) if isinstance(rows, FragileRows) else None
+
     def _is_held(self, entry: Entry) -> bool:
         """Whether the hub holds an entry as it was written."""
         span = range(entry.seq, entry.seq + 1)
         rows = self.wait(self.rows.journal(SourceId(entry.source), entry.log_epoch, span))
         return [row.entry for row in rows] == [write_entry(entry)]
+
+    def _watch_codes(self) -> None:
+        """Have every code that people type judged, and every courier's round."""
+        by_source = {machine.source: machine for machine in self.machines}
+        typing = Typing(self.watch, self.clock, self.ground, verifier=self.verifier, is_cut_off=self._is_cut_off)
+        self.doorstep.type = lambda box, given: typing.enter(by_source[box.source], given)
+        self.doorstep.on_round = self._note_round
+
+    def _note_round(self, source: SourceId, code: str | None) -> None:
+        if code is None:
+            self.watch.rounds.pop(source, None)
+        else:
+            epoch = self.machines[self.places[source]].book.head.epoch
+            self.watch.rounds[source] = self.verifier(source, code, epoch)
+
+    def _is_cut_off(self, source: SourceId) -> bool:
+        link = self.links.get(source)
+        return link is None or not link.is_open or self.weather[self.places[source]].has(Kind.LINK_CUT)
+
+    def verifier(self, source: SourceId, code: str, epoch: int) -> str:
+        """What a list holds in place of a code."""
+        key = (source, code, epoch)
+        if key not in self._verifiers:
+            keys = self.hub.stores.keys
+            self._verifiers[key] = verifier_of(code, keys, source=source, epoch=epoch, settings=SETTINGS)
+        return self._verifiers[key]
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The outcome of something asynchronous."""
@@ -164,6 +203,8 @@ class World:
         )  # fmt: skip
         machine.fuse.felt = steel.felt = self.felt
         machine.on_entry = lambda kind: self.meeting.note(in_book(kind), self.clock.now_ms, number)
+        chance = chance_of(self.seed, f"wire/{number}/{len(self.clones)}")
+        steel.wire = Wire(chance, breach=self.breach, asked=self.watch.saw_bus)
         steel.on_pulse = partial(self.watch.saw_pulse, machine)
         return machine
 
@@ -177,6 +218,7 @@ class World:
         link = Link(self.clock, chance_of(self.seed, f"link/{source}/{self.clock.now_ms}"), weather, story=self.story)
         link.on_down = partial(self.watch.saw_frame, source)
         link.on_altered = partial(self.watch.saw_altered, source)
+        link.on_noise = partial(self.watch.saw_noise, source)
         self.watch.saw_line(source)
         if not self.hub.dial(link):
             return None
@@ -213,17 +255,38 @@ class World:
         if outcomes is None:
             self.clock.after(5 * MINUTE_MS, partial(self.begin_epoch, number, epoch, then))
             return
+        self._epochs[number] = epoch
         for carrier in range(self.plot.carriers):
-            self._courier_code(carrier, number, epoch)
+            self._put_credential(carrier, number, self.rounds[carrier, number])
         then()
 
-    def _courier_code(self, carrier: int, number: int, epoch: int = 1) -> str:
-        code = f"{chance_of(self.seed, f'courier/{carrier}/{number}').randrange(10**8):08}"
-        keys = self.hub.stores.keys
-        verifier = verifier_of(code, keys, source=self.sources[number], epoch=epoch, settings=SETTINGS)
-        credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", epoch, verifier)
-        assert self.wait(self.rows.put_credential(credential))
+    def _courier_code(self, carrier: int, number: int, *, issue: int = 0) -> str:
+        code = f"{chance_of(self.seed, f'courier/{carrier}/{number}/{issue}').randrange(10**8):08}"
+        self._put_credential(carrier, number, code)
         return code
+
+    def _put_credential(self, carrier: int, number: int, code: str) -> None:
+        epoch = self._epochs[number]
+        verifier = self.verifier(self.sources[number], code, epoch)
+        subject, issue = f"{ORG_SUBJECT}carrier-{carrier}", epoch + 100 * self._issued[carrier, number]
+        credential = Credential(self.points[number], subject, issue, verifier)
+        assert self.wait(self.rows.put_credential(credential))
+
+    def revoke_round(self, number: int) -> None:
+        """Take the code of the round that is open at a source away, and give its carrier another one."""
+        source = self.sources[number]
+        for (carrier, at), code in self.rounds.items():
+            if at == number and self.verifier(source, code, self._epochs[number]) == self.watch.rounds.get(source):
+                self._issued[carrier, number] += 1
+                self.rounds[carrier, number] = self._courier_code(carrier, number, issue=self._issued[carrier, number])
+                self.story.tell(f"carrier {carrier} has another code at {self.names[number]}")
+                self.hub.refresh(self.points[number])
+                for wait_ms in _TRIED_AGAIN_MS:
+                    self.clock.after(wait_ms, partial(self._try_code, number, code))
+                return
+
+    def _try_code(self, number: int, code: str) -> None:
+        self.folk.walk(self.doorstep.try_code(self.machines[number], code))
 
     # --- what befalls it
 
