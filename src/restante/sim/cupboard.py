@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
+from typing import Any, Final
 
 import msgspec
 
@@ -11,12 +13,28 @@ from restante.core.ids import CommandId, ContactId, Lane, ParcelId, PointId, Sou
 from restante.core.parcel import Parcel
 from restante.core.time import Instant
 from restante.core.world import SourceHead
+from restante.hub.fleet.shelf import MemoryShelf
 from restante.sim.faults import Kind
 from restante.sim.met import Felt
 from restante.sim.rows import Break, RowBatch, RowLedger
 from restante.store.attempts import Attempt, Errand
 from restante.store.ledger import PointView, StoreDown, TaskRow, TimerRow
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
+
+_ROWS: Final = (
+    "logs",
+    "receipts",
+    "kept_parcels",
+    "kept_rooms",
+    "kept_sources",
+    "kept_points",
+    "_promises",
+    "_stays",
+    "_timers",
+    "_tasks",
+    "_journal",
+    "_credentials",
+)
 
 
 class FragileRows(RowLedger):
@@ -42,6 +60,15 @@ class FragileRows(RowLedger):
     def heal(self) -> None:
         """From now on it stays up."""
         self._outages = 0
+
+    def back_up(self) -> Mapping[str, Any]:
+        """All rows as they are."""
+        return {name: _copy_of(getattr(self, name)) for name in _ROWS}
+
+    def restore(self, rows: Mapping[str, Any]) -> None:
+        """All rows are again as they were."""
+        for name in _ROWS:
+            setattr(self, name, _copy_of(rows[name]))
 
     def _reach(self) -> None:
         if self._outages:
@@ -91,6 +118,15 @@ class FragileRows(RowLedger):
         """See ``Ledger.finish_tasks``."""
         self.before_finish()
         await super().finish_tasks(done)
+
+
+class BackedUpShelf(MemoryShelf):
+    """A shelf whose hub can be restored: what was issued is forgotten, and a later epoch begins."""
+
+    def restore(self) -> None:
+        """As `restante db restored`."""
+        self.epoch += 1
+        self._kept.clear()
 
 
 class MemoryVault:
@@ -166,6 +202,11 @@ class MemoryAttempts:
     async def clear(self, errand: Errand) -> None:
         """See ``Attempts``."""
         self._made.pop(errand, None)
+
+
+def _copy_of(rows: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The same rows, and those that change in place are others."""
+    return {key: copy(row) for key, row in rows.items()}
 
 
 def _go_on() -> None:

@@ -113,10 +113,22 @@ class Folk:
         if errand.is_drop_off:
             self._doorstep.senders.add(parcel)
         contact = self._contact(errand)
-        person = ContactDetails(f"Person {errand.recipient}", (address_of(errand.recipient),), language="en")
-        self._hub.wait(self._hub.stores.vault.remember(contact, person))
+        self._remember(errand, contact)
         commands: list[AnyCommand] = [self._announcement(item, contact), self._reservation(item, errand.point, 0)]
         self._ask(commands, partial(self._answered, item))
+
+    def announce_again(self, item: Item, then: Callable[[], None]) -> None:
+        """The hub has lost all that it was told of a parcel: its carrier tells it once more."""
+        contact = self._contact(item.errand)
+        self._remember(item.errand, contact)
+        commands: list[AnyCommand] = [self._announcement(item, contact)]
+        if self._doorstep.ground.spots[item.id] in _NOT_YET_IN:
+            commands.append(self._reservation(item, item.errand.point, 2))
+        self._ask(commands, lambda _outcomes: then())
+
+    def _remember(self, errand: Errand, contact: ContactId) -> None:
+        person = ContactDetails(f"Person {errand.recipient}", (address_of(errand.recipient),), language="en")
+        self._hub.wait(self._hub.stores.vault.remember(contact, person))
 
     def _contact(self, errand: Errand) -> ContactId:
         """The same contact for all parcels that one carrier has for one person."""

@@ -17,6 +17,7 @@ from restante.core.commands import AnyCommand, NoteContact
 from restante.core.ids import CommandId, ParcelId, PointId, SourceId
 from restante.core.parcel import Parcel
 from restante.core.refusals import Fault
+from restante.core.reservation import Room
 from restante.hub.engine import Engine, Outcome
 from restante.hub.fleet import session
 from restante.hub.fleet.aside import Aside, MemoryAside
@@ -173,6 +174,23 @@ class HubSide:
             return self.wait(self.stores.ledger.parcels(ids))
         except Fault:
             return {}
+
+    def rooms(self, points: Sequence[PointId]) -> Mapping[PointId, Room]:
+        """What the hub knows of points: as ``parcels``."""
+        if self.process is None:
+            return {}
+        try:
+            return self.wait(self.stores.ledger.rooms(points))
+        except Fault:
+            return {}
+
+    def is_reachable(self) -> bool:
+        """Whether the hub answers what it is asked."""
+        try:
+            self.wait(self.stores.ledger.parcels([]))
+        except Fault:
+            return False
+        return self.process is not None
 
     # --- sessions
 

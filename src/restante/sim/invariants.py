@@ -53,6 +53,7 @@ class Seen(msgspec.Struct, kw_only=True):
     told: Mapping[ParcelId, Counter[ev.NoticeKind]]
     cloned: frozenset[SourceId] = frozenset()
     forked: frozenset[SourceId] = frozenset()
+    lost: frozenset[SourceId] = frozenset()
     tasks_left: int = 0
     counters: Sequence[str] = ()
     season: Season = Season()
@@ -135,7 +136,8 @@ def journals_agree(seen: Seen) -> Iterator[str]:
             continue
         yield ASKED
         ours = [(entry.log_epoch, entry.seq, entry.hash) for entry in book]
-        theirs = [(row.epoch, row.seq, row.hash) for row in seen.journals[source]]
+        kept = {entry.log_epoch for entry in book} if source in seen.lost else None
+        theirs = [(row.epoch, row.seq, row.hash) for row in seen.journals[source] if kept is None or row.epoch in kept]
         if ours != theirs:
             at = next((at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), None)
             where = f"they differ at {ours[at][:2]}" if at is not None else "one goes on"
@@ -274,8 +276,11 @@ def nothing_left_to_do(seen: Seen) -> Iterator[str]:
 
 
 def credentials_once(seen: Seen) -> Iterator[str]:
-    """No parcel is put in twice under one grant, and no stay ends twice, at any source or at two together."""
-    put_in = Counter(entry.data["grant"] for entry in _facts(seen, "parcel-put-in"))
+    """No parcel is put in twice under one grant, and no stay ends twice, at any source or at two together.
+
+    A hub restored from a backup numbers promises anew that it has forgotten, so a grant is named with its hub epoch.
+    """
+    put_in = Counter(name for book in seen.books.values() for name in _granted(book))
     taken = Counter(str(entry.data["stay"]) for entry in _facts(seen, "parcel-taken-out"))
     for name, count in (*put_in.items(), *taken.items()):
         yield ASKED
@@ -292,6 +297,16 @@ def lists_only_forwards(seen: Seen) -> Iterator[str]:
             yield ASKED
             if after <= before:
                 yield f"source {source}: put list {after} in force after {before}"
+
+
+def _granted(book: Sequence[Entry]) -> Iterator[str]:
+    """The grant of each deposit, with the epoch of the hub that gave it."""
+    hub_epoch = "0"
+    for entry in book:
+        if entry.kind == "manifest-applied":
+            hub_epoch = str(entry.data["hub_epoch"])
+        elif entry.kind == "parcel-put-in":
+            yield f"{entry.data['grant']} of hub epoch {hub_epoch}"
 
 
 def _facts(seen: Seen, kind: str) -> Iterator[Entry]:

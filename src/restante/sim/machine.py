@@ -18,6 +18,7 @@ from restante.edge import sync
 from restante.edge.book_file import BookFault
 from restante.edge.clock import Now
 from restante.edge.drivers.evidence import Verdict
+from restante.edge.drivers.port import UNSEEN
 from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted, Woke
 from restante.edge.keeping import Keeps, KeptAgent, next_boot
 from restante.edge.screens import OUT_OF_SERVICE, Screen
@@ -66,6 +67,7 @@ class Machine:
         self._drift = (0, 0)
         self._held: list[Input] = []
         self._was_in_round = False
+        self._looks_again = False
         steel.on_change = self._look_twice
 
     # --- power
@@ -236,8 +238,18 @@ class Machine:
         self._clock.after(300, self._look)
 
     def _look(self) -> None:
-        if self.agent is not None:
-            self.give(DoorsSeen(self.steel.readings()))
+        """Look at the doors; what was not seen for noise on the bus is looked at again."""
+        if self.agent is None:
+            return
+        readings = self.steel.readings()
+        if UNSEEN in readings.values() and not self._looks_again:
+            self._looks_again = True
+            self._clock.after(SECOND_MS, self._look_again)
+        self.give(DoorsSeen(readings))
+
+    def _look_again(self) -> None:
+        self._looks_again = False
+        self._look_twice()
 
     def _now(self) -> Now:
         since_ms, a_second_ms = self._drift

@@ -148,6 +148,7 @@ def _seen(world: World) -> Seen:
         told={name: world.mail.told[code] + world.mail.refused[code] for name, code in world.codes().items()},
         cloned=frozenset(clone.source for clone in world.clones),
         forked=frozenset(source for source in world.sources if _is_forked(world, source)),
+        lost=frozenset(world.lost_books),
         tasks_left=_tasks_left(world),
         counters=[f"{finding.what} {finding.key}: {finding.detail}" for finding in world.wait(check(ledger))],
     )

@@ -61,7 +61,8 @@ class Steelwork:
         """Whether nothing is wrong with a lock, its coil, its sensor or its board."""
         is_slow = self.slow_ms > 0 or self.rest_ms > 0 or bool(self._rests_until_ms) or self.wire.is_noisy
         lock, knobs = self._board.locks[door - 1], self._board.knobs
-        return not is_slow and lock.trouble is steel.Trouble.NONE and not knobs.lying_doors
+        is_bolted = lock.trouble is steel.Trouble.NONE and isinstance(lock.leaf, steel.Closed)
+        return not is_slow and is_bolted and not knobs.lying_doors
 
     def rested_ms(self) -> int:
         """How long ago the last lock was told to open."""
@@ -142,7 +143,7 @@ class Steelwork:
             self.touch(door, Deed.TAKE)
 
     def _note_unseen(self, parcel: ParcelId, door: int) -> None:
-        if door in self._board.knobs.lying_doors:
+        if door in self._board.knobs.lying_doors or self.wire.is_noisy:
             self._ground.unseen.add(parcel)
 
     def unlock(

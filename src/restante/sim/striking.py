@@ -17,6 +17,7 @@ from restante.sim.ground import Ground
 from restante.sim.hubside import WorkerKilled
 from restante.sim.machine import Machine
 from restante.sim.mailbox import address_of
+from restante.sim.mending import back_up, call_technician, restore
 from restante.sim.met import name_of
 from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _GUESSES_AT_ONCE: Final = 8
 _PEOPLE: Final = 8
+_SETTLED_MS: Final = HOUR_MS
 _LOOKS_FOR_ROUND_MS: Final = 3 * SECOND_MS
 
 Strike = Callable[["World", Fault], None]
@@ -40,6 +42,21 @@ def strike(world: "World", fault: Fault) -> None:
 
 
 # --- at the hub
+
+
+def foresee(world: "World", fault: Fault) -> None:
+    """What has to be done before a fault strikes: the backup that a hub is restored from is as old as it says."""
+    if fault.kind is Kind.HUB_RESTORED:
+        world.clock.at(max(_SETTLED_MS, fault.at_ms - fault.lasts_ms), partial(_back_up, world, fault))
+
+
+def _back_up(world: "World", fault: Fault) -> None:
+    world.backups[fault] = back_up(world)
+
+
+def _restore_hub(world: "World", fault: Fault) -> None:
+    backup = world.backups.pop(fault, None)
+    world.felt[fault.kind] += backup is not None and restore(world, backup)
 
 
 def _kill_hub(world: "World", fault: Fault) -> None:
@@ -207,8 +224,36 @@ def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
     machine = world.machines[fault.source]
     world.felt[fault.kind] += 1
     machine.take_book(MemoryBook(old.source))
+    world.watch.new_controller(machine.source)
     world.start(machine)
     world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
+
+
+def _lose_controller(world: "World", fault: Fault) -> None:
+    """As `_replace_controller`, and the old disk is gone for good: what it had not sent nobody will ever hear of."""
+    machine, old = world.machines[fault.source], world.machines[fault.source].book
+    if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
+        return
+    _turn_off(machine)
+    if link := world.links.get(machine.source):
+        link.drop(by_hub=True)
+    world.begin_epoch(fault.source, old.head.epoch + 1, partial(_install_another, world, fault, old))
+
+
+def _install_another(world: "World", fault: Fault, old: MemoryBook) -> None:
+    machine = world.machines[fault.source]
+    world.felt[fault.kind] += 1
+    world.lost_books.add(machine.source)
+    world.ground.unseen |= world.handed_out_unheard(old)
+    machine.take_book(MemoryBook(old.source))
+    world.watch.new_controller(machine.source)
+    world.start(machine)
+    world.clock.after(fault.lasts_ms, partial(call_technician, world, fault.source, until_done=True))
+
+
+def _call_technician(world: "World", fault: Fault) -> None:
+    world.felt[fault.kind] += world.machines[fault.source].is_on
+    call_technician(world, fault.source, until_done=False)
 
 
 def _find_disk(world: "World", fault: Fault, old: MemoryBook) -> None:
@@ -322,6 +367,9 @@ _STRIKES: Final[Mapping[Kind, Strike]] = {
     Kind.CLOCK_DRIFTS: _let_clock_drift,
     Kind.DISK_CLONED: _clone,
     Kind.CONTROLLER_REPLACED: _replace_controller,
+    Kind.CONTROLLER_LOST: _lose_controller,
+    Kind.TECHNICIAN_COMES: _call_technician,
+    Kind.HUB_RESTORED: _restore_hub,
     Kind.DOOR_SHUT_EARLY: _be_hasty,
     Kind.PARCELS_MIXED_UP: _mix_up,
     Kind.SIZE_WRONG: _understate_size,

@@ -86,14 +86,14 @@ class Doorstep:
 
     def collect(self, box: Box, person: int, code: str, *, leaves_it: bool = False) -> Walk:
         """A recipient types a code, takes what is theirs from each door that opens, and shuts it."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             if box.steel.staffed:
                 yield from self._collect_at_desk(box, person, code)
             else:
                 yield from self._collect_at_doors(box, person, code, leaves_it=leaves_it)
         finally:
-            self._leave(box)
+            self.leave(box)
 
     def _collect_at_doors(self, box: Box, person: int, code: str, *, leaves_it: bool) -> Walk:
         for _ in range(3):
@@ -135,7 +135,7 @@ class Doorstep:
 
     def guess(self, box: Box, codes: list[str], *, rule: str = WRONG_CODE) -> Walk:
         """Somebody types codes that open nothing here, or nothing any more."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             for code in codes:
                 before = box.steel.pulses
@@ -147,7 +147,7 @@ class Doorstep:
                     self.breach(rule, f"a wrong code opened something at {box.source}")
                     return
         finally:
-            self._leave(box)
+            self.leave(box)
 
     def _take_mine(self, box: Box, door: int, person: int, *, leaves_it: bool) -> Walk:
         inside = self.ground.behind(box.source, door)
@@ -176,7 +176,7 @@ class Doorstep:
 
     def drop_off(self, box: Box, parcel: ParcelId, code: str) -> Walk:
         """A sender types the code and puts the parcel in."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             for _ in range(2):
                 self.type(box, CodeEntered(code, _channel(box)))
@@ -187,13 +187,13 @@ class Doorstep:
             if box.steel.staffed and _page(box) != "done":
                 self._hand_back(box, parcel)
         finally:
-            self._leave(box)
+            self.leave(box)
 
     def round(self, box: Box, code: str, load: list[ParcelId]) -> Walk:
         """A courier opens a round, puts in what was brought, takes back what is listed, and closes the round."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
-            is_open = yield from self._open_round(box, code)
+            is_open = yield from self.open_round(box, code)
             if not is_open:
                 return
             for done, (scanned, parcel) in enumerate(self._mixed_up(box, load)):
@@ -207,19 +207,20 @@ class Doorstep:
         finally:
             self.left_to_bring.pop(box.source, None)
             self.on_round(box.source, None)
-            self._leave(box)
+            self.leave(box)
 
     def try_code(self, box: Box, code: str) -> Walk:
         """Somebody types a code, and goes when it does something."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             self.type(box, CodeEntered(code, _channel(box)))
             yield 2 * SECOND_MS
             box.give(Chosen(Choice.CLOSE_ROUND))
         finally:
-            self._leave(box)
+            self.leave(box)
 
-    def _open_round(self, box: Box, code: str) -> Generator[int, None, bool]:
+    def open_round(self, box: Box, code: str) -> Generator[int, None, bool]:
+        """Type a courier's code, once more if nothing comes of it; whether a round is open."""
         for _ in range(2):
             self.type(box, CodeEntered(code, _channel(box)))
             yield 2 * SECOND_MS
@@ -247,7 +248,7 @@ class Doorstep:
             if _page(box) == "round":
                 break
             yield from self._wait_for_light(box)
-            is_open = yield from self._open_round(box, code)
+            is_open = yield from self.open_round(box, code)
             if not is_open:
                 break
         if box.steel.staffed and not _says(box, "kiosk.deposit.done", "kiosk.deposit.used"):
@@ -325,7 +326,8 @@ class Doorstep:
 
     # --- screens and doors
 
-    def _queue(self, box: Box) -> Walk:
+    def queue(self, box: Box) -> Walk:
+        """Wait until nobody else stands there."""
         while box.is_taken:
             yield MINUTE_MS
         box.is_taken = True
@@ -341,7 +343,7 @@ class Doorstep:
             yield _LOOK_MS
         return None
 
-    def _leave(self, box: Box) -> None:
+    def leave(self, box: Box) -> None:
         """Good people push doors shut that they find open."""
         for door in box.steel.open_doors():
             box.steel.touch(door, Deed.PUSH)

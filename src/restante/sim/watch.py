@@ -136,6 +136,10 @@ class Watch:
         if self._known(source) != before:
             self.breach(READERS, f"noise on the line of {source} was taken for an entry")
 
+    def new_controller(self, source: SourceId) -> None:
+        """Another machine stands there, which has seen no guess; nobody changes one for another to go on guessing."""
+        self._guesses[source].clear()
+
     def saw_guess(self, source: SourceId) -> None:
         """A source looked at a wrong code and said so."""
         self.asked[GUESSES] += 1

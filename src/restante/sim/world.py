@@ -22,21 +22,21 @@ from restante.edge.memory import MemoryBook
 from restante.hub.engine import Accepted
 from restante.hub.fleet.keys import verifier_of
 from restante.hub.fleet.manifests import ORG_SUBJECT
-from restante.hub.fleet.shelf import MemoryShelf
 from restante.sim.chance import chance_of
 from restante.sim.clock import HOUR_MS, MINUTE_MS, SECOND_MS, Clock, Story
-from restante.sim.cupboard import FragileRows, MemoryAttempts, MemoryVault
-from restante.sim.faults import Kind
+from restante.sim.cupboard import BackedUpShelf, FragileRows, MemoryAttempts, MemoryVault
+from restante.sim.faults import Fault, Kind
 from restante.sim.folk import Folk, Stage
 from restante.sim.ground import Ground
 from restante.sim.hubside import SETTINGS, HubSide, Stores, keys_from
 from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
+from restante.sim.mending import Backup, call_technician
 from restante.sim.met import Felt, Meeting, in_book
 from restante.sim.noise import Wire
 from restante.sim.steelwork import Steelwork
-from restante.sim.striking import strike
+from restante.sim.striking import foresee, strike
 from restante.sim.telling import Telling, telling_of
 from restante.sim.typed import Typing
 from restante.sim.visits import Doorstep
@@ -83,6 +83,8 @@ class World:
         self.weather = tuple(Weather(self.felt) for _ in self.sources)
         self.links: dict[SourceId, Link] = {}
         self.clones: list[Machine] = []
+        self.lost_books: set[SourceId] = set()
+        self.backups: dict[Fault, Backup | None] = {}
         self._epochs: defaultdict[int, int] = defaultdict(lambda: 1)
         self._issued: Counter[tuple[int, int]] = Counter()
         self._verifiers: dict[tuple[SourceId, str, int], str] = {}
@@ -169,6 +171,7 @@ class World:
         if (changes_at := self.telling.season.changes_at) is not None:
             self.clock.at((millis(changes_at) - millis(self.clock.start)), self._note_change)
         for fault in self.telling.faults:
+            foresee(self, fault)
             self.clock.at(fault.at_ms, partial(strike, self, fault))
 
     def _note_change(self) -> None:
@@ -181,7 +184,8 @@ class World:
 
     def _hub(self) -> HubSide:
         chance = chance_of(self.seed, "hub")
-        shelf = MemoryShelf(self.rows, SETTINGS)
+        shelf = BackedUpShelf(self.rows, SETTINGS)
+        self.shelf = shelf
         stores = Stores(self.rows, MemoryVault(), MemoryAttempts(), shelf, keys_from(chance))
         return HubSide(stores, self.mail, self.clock, story=self.story, chance=chance, run=self.wait)
 
@@ -272,6 +276,27 @@ class World:
         credential = Credential(self.points[number], subject, issue, verifier)
         assert self.wait(self.rows.put_credential(credential))
 
+    def handed_out_unheard(self, old: Keeps) -> set[ParcelId]:
+        """Parcels that a book says were taken out, and of which the hub has not heard."""
+        head = self.wait(self.rows.source(SourceId(old.source)))
+        reached = {log.epoch: head.reached(log.epoch) if head else None for log in old.extents()}
+        unheard = (
+            entry
+            for log in old.extents()
+            for entry in old.entries_from(1, log.seq, epoch=log.epoch)
+            if entry.seq > (known.seq if (known := reached[log.epoch]) else 0)
+        )
+        return {ParcelId(entry.data["parcel"]) for entry in unheard if entry.kind == "parcel-taken-out"}
+
+    def epochs(self) -> dict[int, int]:
+        """The log epoch of every source, by number."""
+        return {number: self._epochs[number] for number in range(self.plot.points)}
+
+    def issue_codes_again(self) -> None:
+        """Every courier's code is put where sources are told of it, as after a restore."""
+        for (carrier, number), code in self.rounds.items():
+            self._put_credential(carrier, number, code)
+
     def revoke_round(self, number: int) -> None:
         """Take the code of the round that is open at a source away, and give its carrier another one."""
         source = self.sources[number]
@@ -317,3 +342,5 @@ class World:
             machine.steel.heal()
             self.start(machine)
         self.start_hub()
+        for source in sorted(self.lost_books):
+            call_technician(self, self.places[source], until_done=True)
