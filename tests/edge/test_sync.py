@@ -170,6 +170,36 @@ def test_a_later_epoch_waits_for_its_journal() -> None:
     assert spans(step(state, JournalGrew(Head(2, 1, ZEROS)), 0)[1]) == [(1, 1)]
 
 
+def test_entries_that_nobody_answers_end_the_line() -> None:
+    """Given a hub that answers pings and not a batch, when minutes have passed, then the line is ended, not before."""
+    state: sync.State = live(2)[0]
+    state, _ = step(state, Heard(wire.Pong(1, AT)), sync.UNANSWERED_MS - 1)
+    state, effects = step(state, Ticked(), sync.UNANSWERED_MS - 1)
+    assert not [effect for effect in effects if isinstance(effect, CloseLine)]
+    _, effects = step(state, Ticked(), sync.UNANSWERED_MS)
+    assert effects == (CloseLine("unanswered"),)
+
+
+@pytest.mark.parametrize("answer", [wire.Ack(1, 2, ZEROS, 1), wire.Nack(1, 1, "journal-gap", 1), wire.Forked(1, 2)])
+def test_entries_that_are_answered_end_no_line(answer: wire.FromHub) -> None:
+    """Given a batch that is acknowledged, refused or a fork, when minutes have passed, then the line stays."""
+    state: sync.State = live(2)[0]
+    state, _ = step(state, Heard(answer), sync.UNANSWERED_MS - 1)
+    _, effects = step(state, Ticked(), sync.UNANSWERED_MS)
+    assert not [effect for effect in effects if isinstance(effect, CloseLine)]
+
+
+def test_what_is_sent_after_a_rest_has_its_own_time_to_be_answered() -> None:
+    """Given a session that had nothing to send for an hour, when it sends, then the answer may take as long as ever."""
+    state: sync.State = live(0)[0]
+    for at_ms in range(0, 3_600_000, 60_000):
+        state, _ = step(state, Heard(wire.Pong(1, AT)), at_ms)
+    state, effects = step(state, JournalGrew(Head(1, 1, ZEROS)), 3_540_000)
+    assert spans(effects) == [(1, 1)]
+    _, effects = step(state, Ticked(), 3_545_000)
+    assert not [effect for effect in effects if isinstance(effect, CloseLine)]
+
+
 def test_both_sides_ping_and_silence_ends_the_line() -> None:
     """Given a session, when half a minute passes, then a ping; when nothing comes for three, then the end."""
     state, _ = live(0)

@@ -12,7 +12,12 @@ from restante.sim import prove
 from restante.sim.run import Outcome
 
 
-def outcome(seed: int, *violations: str) -> Outcome:
+def outcome(
+    seed: int,
+    *violations: str,
+    felt: dict[str, int] | None = None,
+    met: dict[str, dict[str, int]] | None = None,
+) -> Outcome:
     """What a seed came to."""
     return Outcome(
         seed=seed,
@@ -23,7 +28,11 @@ def outcome(seed: int, *violations: str) -> Outcome:
         faults={"link-cut": 2},
         checked={"custody is never lost": 1},
         violations=violations,
+        felt=felt or {},
+        met=met or {},
         seconds=0.5,
+        cpu_seconds=0.25,
+        wall_seconds=0.5,
     )
 
 
@@ -121,3 +130,29 @@ def test_uncommitted_sources_are_named_by_their_digest(monkeypatch: pytest.Monke
         told = subprocess.CompletedProcess([], 0, stdout=f"{said}\n")
         monkeypatch.setattr(subprocess, "run", lambda *_what, told=told, **_how: told)
         assert prove.commit_name() == name
+
+
+def test_an_account_says_its_rates() -> None:
+    """Given seeds of half a second on the wall and a quarter of a processor, then both rates are told, by the hour."""
+    account = prove.Account()
+    for seed in range(4):
+        account.add(outcome(seed))
+    told = account.summary()
+    assert "7,200 seeds and 720,000 bank-hours a wall hour" in told
+    assert "14,400 seeds and 1,440,000 bank-hours a processor hour" in told
+    assert "custody is never lost: 4" in told
+
+
+def test_blind_spots_are_told_when_asked_for(tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a proof, when its blind spots are asked for, then they follow the account; else they are not told."""
+    monkeypatch.setattr(prove, "outcomes", lambda seeds, **_how: (outcome(seed) for seed in seeds))
+    prove.main(seeds="1", folder=tmp_path, console=console)
+    assert "never came about" not in printed(console)
+    prove.main(seeds="1", folder=tmp_path, console=console, blind_spots=True)
+    assert "events that never came about: case-opened" in printed(console)
+
+
+def test_two_accounts_have_nothing_in_common() -> None:
+    """Given an account with a seed in it, when another is begun, then that one is empty."""
+    prove.Account().add(outcome(1))
+    assert not prove.Account().checked

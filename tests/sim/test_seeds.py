@@ -9,16 +9,20 @@ from restante.sim.invariants import FINAL
 from restante.sim.telling import telling_of
 from tests.sim.seeds import tell
 
+UNFELT_IN_FIFTY = 6
+"""The rarest kinds come up in one story of twelve; in three hundred each is felt, says ``restante prove sim``."""
+
 
 @pytest.mark.slow(seconds=60)
 @pytest.mark.no_cover  # tracing would double the time, and shorter stories tread the same lines
 @pytest.mark.parametrize("first", range(1, 301, 50))
 def test_custody_is_never_lost_in_fifty_stories(first: int) -> None:
     """Given links, power, hub, doors and clocks that fail by seed, when all heals, then ground and books agree."""
-    asked = tell(range(first, first + 50))
-    assert all(asked[rule] >= 50 for rule in FINAL), "every rule was asked in every story"
-    for rule, most in {"1:": 350, "2: no intent": 350, "3:": 350, "5:": 350, "8:": 50, "10:": 350}.items():
-        assert sum(times for name, times in asked.items() if name.startswith(rule)) > most, rule
+    account = tell(range(first, first + 50))
+    assert all(account.checked[rule] >= 50 for rule in FINAL), "every rule was asked in every story"
+    for rule, least in {"1:": 350, "2: no intent": 350, "3:": 350, "5:": 350, "8:": 50, "10:": 350}.items():
+        assert sum(times for name, times in account.checked.items() if name.startswith(rule)) > least, rule
+    assert len(account.unfelt()) <= UNFELT_IN_FIFTY, "a fault that makes no difference to anybody is none"
 
 
 @pytest.mark.parametrize("first", range(1, 301, 100))

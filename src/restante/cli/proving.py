@@ -19,6 +19,7 @@ class Wish(msgspec.Struct, frozen=True):
     seeds: str | None
     processes: int | None
     shrink: int | None
+    blind_spots: bool = False
 
 
 def prove(
@@ -28,6 +29,7 @@ def prove(
     seeds: Annotated[str | None, Parameter(help="Which seeds, as 1-300; of sim and failover.")] = None,
     processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said; of sim.")] = None,
     shrink: Annotated[int | None, Parameter(help="Find the smallest story in which this seed still fails.")] = None,
+    blind_spots: Annotated[bool, Parameter(help="Tell which fault met which events, and which never; of sim.")] = False,
 ) -> None:
     """Prove for long; the account is kept by commit, and a proof that was stopped goes on.
 
@@ -41,7 +43,7 @@ def prove(
         parse_seeds(seeds or "1")
     except ValueError:
         raise Stop("seeds-malformed", field="--seeds", rule="Seeds are a number or a span, as 7 or 1-300.") from None
-    sys.exit(_PROOFS[part](Wish(minutes, seeds, processes, shrink)))
+    sys.exit(_PROOFS[part](Wish(minutes, seeds, processes, shrink, blind_spots)))
 
 
 def _sim(wish: Wish) -> int:
@@ -51,7 +53,7 @@ def _sim(wish: Wish) -> int:
         return find_smallest(wish.shrink)
     from restante.sim.prove import main
 
-    return main(minutes=wish.minutes, seeds=wish.seeds, processes=wish.processes)
+    return main(minutes=wish.minutes, seeds=wish.seeds, processes=wish.processes, blind_spots=wish.blind_spots)
 
 
 def _bugs(_: Wish) -> int:

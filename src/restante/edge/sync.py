@@ -28,6 +28,8 @@ PING_MS: Final = wire.PING_SECONDS * 1_000
 MISSES: Final = 2
 WINDOW: Final = 2
 RESEND_MS: Final = 5_000
+UNANSWERED_MS: Final = 300_000
+"""How long a batch may go without an answer: pings that are answered do not show that entries arrive."""
 
 replace = msgspec.structs.replace
 
@@ -68,7 +70,8 @@ class Tail(msgspec.Struct, frozen=True):
 class Live(msgspec.Struct, frozen=True):
     """The session is open: entries up to ``sent`` are on their way, ``flying`` names batches not yet answered.
 
-    While there are ``tails`` the first of them is being sent, and nothing else.
+    Since ``answered_ms`` one of them waits for an answer. While there are ``tails`` the first of them is being sent,
+    and nothing else.
     """
 
     attempts: int
@@ -85,6 +88,7 @@ class Live(msgspec.Struct, frozen=True):
     resume_ms: int = 0
     forked: bool = False
     tails: tuple[Tail, ...] = ()
+    answered_ms: int = 0
 
 
 State = Resting | Dialling | Greeting | Live
@@ -251,6 +255,8 @@ def _ticked(state: State, now_ms: int) -> Step:
 def _live_ticked(state: Live, now_ms: int) -> Step:
     if now_ms - state.heard_ms >= PING_MS * (MISSES + 1):
         return state, (CloseLine("silent"),)
+    if state.flying and not state.forked and now_ms - state.answered_ms >= UNANSWERED_MS:
+        return state, (CloseLine("unanswered"),)
     state, effects = _pump(state, now_ms)
     if now_ms - state.pinged_ms < PING_MS:
         return state, effects
@@ -350,12 +356,13 @@ def _tails(extents: Iterable[Extent], welcome: wire.Welcome) -> Iterator[Tail]:
 
 def _acknowledged(state: Live, ack: wire.Ack, now_ms: int) -> Step:
     flying = tuple(number for number in state.flying if number != ack.number)
+    answered = replace(state, flying=flying, answered_ms=now_ms)
     if ack.epoch == state.epoch:
-        state = replace(state, acked=max(state.acked, ack.seq), flying=flying, sent=max(state.sent, ack.seq))
+        state = replace(answered, acked=max(state.acked, ack.seq), sent=max(state.sent, ack.seq))
     elif state.tails and ack.epoch == state.tails[0].epoch:
         tail, *later = state.tails
         tail = replace(tail, acked=max(tail.acked, ack.seq), sent=max(tail.sent, ack.seq))
-        state = replace(state, flying=flying, tails=(tail, *later) if tail.acked < tail.head else tuple(later))
+        state = replace(answered, tails=(tail, *later) if tail.acked < tail.head else tuple(later))
     else:
         return state, ()
     after, pumped = _pump(state, now_ms)
@@ -387,6 +394,7 @@ def _pump(state: Live, now_ms: int) -> tuple[Live, tuple[Effect, ...]]:
     if state.tails:
         return _pump_tail(state, state.tails[0], now_ms)
     effects: list[Effect] = []
+    state = _with_nothing_flying(state, now_ms)
     while not state.forked and now_ms >= state.resume_ms and state.sent < state.head and len(state.flying) < WINDOW:
         number, last = state.number + 1, min(state.head, state.sent + wire.JOURNAL_BATCH)
         effects.append(SendEntries(number, state.epoch, state.sent + 1, last))
@@ -399,5 +407,15 @@ def _pump_tail(state: Live, tail: Tail, now_ms: int) -> tuple[Live, tuple[Effect
     if state.forked or now_ms < state.resume_ms or tail.sent >= tail.head or state.flying:
         return state, ()
     number, last = state.number + 1, min(tail.head, tail.sent + wire.JOURNAL_BATCH)
-    sending = replace(state, number=number, flying=(number,), tails=(replace(tail, sent=last), *state.tails[1:]))
+    sending = replace(
+        _with_nothing_flying(state, now_ms),
+        number=number,
+        flying=(number,),
+        tails=(replace(tail, sent=last), *state.tails[1:]),
+    )
     return sending, (SendEntries(number, tail.epoch, tail.sent + 1, last),)
+
+
+def _with_nothing_flying(state: Live, now_ms: int) -> Live:
+    """What is sent now, and nothing before it, begins to wait for an answer."""
+    return state if state.flying else replace(state, answered_ms=now_ms)

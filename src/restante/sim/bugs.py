@@ -17,15 +17,17 @@ from restante.core.access import Free
 from restante.core.bank import CompartmentState
 from restante.core.events import NoticeKind
 from restante.edge import agent, codes, doors, keeping, openings, permissions, withdrawals
+from restante.edge.drivers import xor8a_frames
 from restante.edge.inputs import Unlock
 from restante.edge.keeping import KeptAgent
 from restante.hub.fleet import session
 from restante.hub.worker.steps import Steps
-from restante.sim import visits, watch
+from restante.sim import noise, typed, visits, watch
 from restante.sim.faults import Kind
 from restante.sim.rows import RowLedger
 from restante.sim.run import NO_BUG_LOGGED, NOTHING_RAISES
 from restante.wire import journal, manifest
+from restante.wire import session as wire_session
 
 Change = tuple[Any, str, Callable[[Any], Any]]
 """What is changed: its owner, its name, and what takes its place, made from what stands there."""
@@ -159,6 +161,27 @@ def _trips_over_a_scan(_real: Any, _draft: Any, _given: Any) -> None:
     raise ZeroDivisionError
 
 
+def _unlocks_at_the_next_look(real: Any, self: KeptAgent, *fed: Any) -> Any:
+    late = self.__dict__.setdefault("late", [])
+    done = real(self, *fed)
+    unlocks = [effect for effect in done if isinstance(effect, Unlock)]
+    before, late[:] = list(late), unlocks
+    return (*before, *(effect for effect in done if not isinstance(effect, Unlock)))
+
+
+def _asks_the_hub_first(real: Any, state: Any, grant: Any) -> Any:
+    return state.online and real(state, grant)
+
+
+def _reads_no_further(_real: Any, decoder: Any, frame: Any) -> Any:
+    return decoder.decode(frame)
+
+
+def _waits_for_sense(real: Any, buffer: bytes, *, is_silent: bool) -> Any:
+    taken = real(buffer, is_silent=is_silent)
+    return None if taken == (1, None) else taken
+
+
 def _remembering() -> tuple[Change, Change]:
     """Grants that were ever on a list stay good."""
     known: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -216,6 +239,35 @@ BUGS: Final = (
         "takes lists backwards",
         "10: lists only go forwards",
         ((manifest, "_apply_full", _instead(lambda real, _now, *document: real(None, *document))),),
+    ),
+    Bug(
+        "unlocks at the next look",
+        typed.PROMPT,
+        ((KeptAgent, "feed", _instead(_unlocks_at_the_next_look)),),
+    ),
+    Bug(
+        "asks the hub before a door",
+        typed.PROMPT_ALONE,
+        ((permissions, "may_be_used_now", _instead(_asks_the_hub_first)),),
+    ),
+    Bug(
+        "trips over half a frame",
+        noise.READERS,
+        ((wire_session, "_read", _instead(_reads_no_further)),),
+        Kind.LINE_NOISY,
+    ),
+    Bug(
+        "keeps bytes that make no sense",
+        noise.READERS,
+        ((xor8a_frames, "_take", _instead(_waits_for_sense)),),
+        Kind.BUS_NOISY,
+    ),
+    Bug("remembers codes of earlier lists", watch.REVOKED, _remembering()),
+    Bug(
+        "lets a round outlive its code",
+        watch.IN_FORCE,
+        ((permissions, "is_round_permitted", _always(True)),),
+        Kind.ROUND_REVOKED,
     ),
     Bug("acts on no permission", watch.IN_FORCE, ((keeping, "entry_parts", _instead(_names_no_grant)),)),
     Bug(

@@ -12,6 +12,8 @@ from restante.sim.run import run
 from restante.sim.telling import telling_of
 
 MOST_SEEDS: Final = 500
+TEN: Final = 10
+"""How many rules the protocol of banks promises."""
 
 
 class Caught(msgspec.Struct, frozen=True):
@@ -37,18 +39,31 @@ def caught(bug: Bug, *, first: int = 1, most: int = MOST_SEEDS) -> Caught | None
     return None
 
 
+def number_of(rule: str) -> int | None:
+    """Which of the ten rules of the protocol of banks this is, if it is one of them."""
+    number, colon, _ = rule.partition(":")
+    return int(number) if colon and number.isdecimal() else None
+
+
 def main(*, most: int = MOST_SEEDS, console: Console | None = None) -> int:
     """Plant one bug after the other and say after how many seeds it is caught; 0 if all of them are."""
     console = console or Console(stderr=True)
-    missed = 0
+    missed, rules = 0, set[int | None]()
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} of {task.total} bugs"))
     with quiet(), Progress(*columns, TimeElapsedColumn(), console=console) as bar:
         shown = bar.add_task("planting", total=len(BUGS))
-        for bug in BUGS:
+        for bug in sorted(BUGS, key=lambda bug: number_of(bug.rule) or TEN + 1):
             found = caught(bug, most=most)
             missed += found is None
             after = f"not caught in {most} seeds" if found is None else f"caught after {found.seeds} seeds"
             told = "" if found is None or found.told == found.seeds else f" ({found.told} of them with what it takes)"
             console.print(f"{bug.does}: {after}{told}, by '{bug.rule}'", markup=False, highlight=False, soft_wrap=True)
             bar.update(shown, advance=1)
+            if found is not None:
+                rules.add(number_of(bug.rule))
+    console.print(f"rules of the ten with a planted bug that was caught: {_numbers(rules)}")
     return 1 if missed else 0
+
+
+def _numbers(rules: set[int | None]) -> str:
+    return ", ".join(str(number) for number in range(1, TEN + 1) if number in rules) or "none"

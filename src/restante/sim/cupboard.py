@@ -1,7 +1,10 @@
 """What the worker keeps beside the ledger, in memory: people's details and codes, and what was tried to tell them."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
+from typing import Any, Final
 
 import msgspec
 
@@ -10,10 +13,28 @@ from restante.core.ids import CommandId, ContactId, Lane, ParcelId, PointId, Sou
 from restante.core.parcel import Parcel
 from restante.core.time import Instant
 from restante.core.world import SourceHead
-from restante.sim.rows import RowBatch, RowLedger
+from restante.hub.fleet.shelf import MemoryShelf
+from restante.sim.faults import Kind
+from restante.sim.met import Felt
+from restante.sim.rows import Break, RowBatch, RowLedger
 from restante.store.attempts import Attempt, Errand
 from restante.store.ledger import PointView, StoreDown, TaskRow, TimerRow
 from restante.store.vault import CodeUse, ContactDetails, OpenedCode
+
+_ROWS: Final = (
+    "logs",
+    "receipts",
+    "kept_parcels",
+    "kept_rooms",
+    "kept_sources",
+    "kept_points",
+    "_promises",
+    "_stays",
+    "_timers",
+    "_tasks",
+    "_journal",
+    "_credentials",
+)
 
 
 class FragileRows(RowLedger):
@@ -22,8 +43,9 @@ class FragileRows(RowLedger):
     Everything a hub does begins with one of the calls that fail while the database is down.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, felt: Felt | None = None) -> None:
         super().__init__()
+        self._felt: Felt = Counter() if felt is None else felt
         self.before_finish: Callable[[], None] = _go_on
         self._outages = 0
 
@@ -39,9 +61,26 @@ class FragileRows(RowLedger):
         """From now on it stays up."""
         self._outages = 0
 
+    def back_up(self) -> Mapping[str, Any]:
+        """All rows as they are."""
+        return {name: _copy_of(getattr(self, name)) for name in _ROWS}
+
+    def restore(self, rows: Mapping[str, Any]) -> None:
+        """All rows are again as they were."""
+        for name in _ROWS:
+            setattr(self, name, _copy_of(rows[name]))
+
     def _reach(self) -> None:
         if self._outages:
+            self._felt[Kind.STORE_DOWN] += 1
             raise StoreDown
+
+    def take_break(self) -> Break | None:
+        """See ``RowLedger.take_break``."""
+        broken = super().take_break()
+        if broken is not None:
+            self._felt[Kind.ANSWER_LOST if broken is Break.AFTER else Kind.COMMIT_LOST] += 1
+        return broken
 
     @asynccontextmanager
     async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:
@@ -79,6 +118,15 @@ class FragileRows(RowLedger):
         """See ``Ledger.finish_tasks``."""
         self.before_finish()
         await super().finish_tasks(done)
+
+
+class BackedUpShelf(MemoryShelf):
+    """A shelf whose hub can be restored: what was issued is forgotten, and a later epoch begins."""
+
+    def restore(self) -> None:
+        """As `restante db restored`."""
+        self.epoch += 1
+        self._kept.clear()
 
 
 class MemoryVault:
@@ -154,6 +202,11 @@ class MemoryAttempts:
     async def clear(self, errand: Errand) -> None:
         """See ``Attempts``."""
         self._made.pop(errand, None)
+
+
+def _copy_of(rows: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The same rows, and those that change in place are others."""
+    return {key: copy(row) for key, row in rows.items()}
 
 
 def _go_on() -> None:

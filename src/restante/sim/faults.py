@@ -23,12 +23,15 @@ class Kind(StrEnum):
     MANIFESTS_LATE = "manifests come late"
     MANIFEST_REPLAYED = "an old manifest is played again"
     ENTRIES_ALTERED = "entries are changed on their way to the hub"
+    LINE_NOISY = "bytes that nobody sent come over the link"
+    BUS_NOISY = "the bus of the lock board is noisy"
     BANK_KILLED = "the controller loses power"
     BANK_KILLED_IN_STEP = "the controller loses power in the middle of its work"
     DISK_FULL = "the controller's disk is full"
     HUB_KILLED = "the hub is killed"
     COMMIT_LOST = "a commit is lost before it is written"
     ANSWER_LOST = "a commit is written and its answer lost"
+    HUB_RESTORED = "the hub is restored from a backup"
     STORE_DOWN = "the database is down"
     WORKER_KILLED = "the worker is killed before a task takes effect"
     WORKER_KILLED_LATE = "the worker is killed after a task took effect, before it is crossed off"
@@ -45,7 +48,10 @@ class Kind(StrEnum):
     CLOCK_DRIFTS = "the controller's clock drifts"
     DISK_CLONED = "the controller's disk is cloned and runs twice"
     CONTROLLER_REPLACED = "the controller is replaced, and its old disk turns up later"
+    CONTROLLER_LOST = "the controller is lost with its disk, and another takes its place"
+    TECHNICIAN_COMES = "a technician opens doors with a key and looks into them"
     DOOR_SHUT_EARLY = "somebody pushes the door shut before the parcel is through"
+    ROUND_REVOKED = "a courier's code is taken away in the middle of a round"
     PARCELS_MIXED_UP = "a courier puts two parcels behind each other's doors"
     SIZE_WRONG = "a parcel is larger than was announced"
     CODE_PASSED_ON = "somebody passes a code on, and both come with it"
@@ -84,6 +90,9 @@ _COMMON: Final = {
 _SHARES: Final = {
     Kind.LINK_SLOW: 0.15,
     Kind.ENTRIES_ALTERED: 0.15,
+    Kind.LINE_NOISY: 0.15,
+    Kind.BUS_NOISY: 0.15,
+    Kind.ROUND_REVOKED: 0.15,
     Kind.DISK_FULL: 0.15,
     Kind.STORE_DOWN: 0.15,
     Kind.MAIL_DOWN: 0.15,
@@ -96,6 +105,9 @@ _SHARES: Final = {
     Kind.CLOCK_DRIFTS: 0.12,
     Kind.DISK_CLONED: 0.08,
     Kind.CONTROLLER_REPLACED: 0.12,
+    Kind.CONTROLLER_LOST: 0.1,
+    Kind.TECHNICIAN_COMES: 0.15,
+    Kind.HUB_RESTORED: 0.12,
     Kind.DOOR_SHUT_EARLY: 0.15,
     Kind.PARCELS_MIXED_UP: 0.1,
     Kind.SIZE_WRONG: 0.15,
@@ -107,6 +119,7 @@ _SHARES: Final = {
 AT_THE_HUB: Final = frozenset(
     {
         Kind.HUB_KILLED,
+        Kind.HUB_RESTORED,
         Kind.COMMIT_LOST,
         Kind.ANSWER_LOST,
         Kind.STORE_DOWN,
@@ -150,7 +163,7 @@ def _length(kind: Kind, chance: Random) -> int:
             return chance.randrange(10 * MINUTE_MS, 18 * HOUR_MS)
         case (
             Kind.LINK_ROUGH | Kind.LINK_SLOW | Kind.ACKS_LOST | Kind.MANIFESTS_LATE | Kind.ENTRIES_ALTERED
-            | Kind.DISK_FULL | Kind.STORE_DOWN | Kind.MAIL_DOWN
+            | Kind.DISK_FULL | Kind.STORE_DOWN | Kind.MAIL_DOWN | Kind.LINE_NOISY
         ):  # fmt: skip
             return chance.randrange(HOUR_MS, 12 * HOUR_MS)
         case Kind.BANK_KILLED | Kind.BANK_KILLED_IN_STEP | Kind.HUB_KILLED:
@@ -158,6 +171,7 @@ def _length(kind: Kind, chance: Random) -> int:
         case (
             Kind.DOOR_JAMMED | Kind.DOOR_BLOCKED | Kind.SENSOR_LIES | Kind.DISK_CLONED
             | Kind.CONTROLLER_REPLACED | Kind.BOARD_SLOW | Kind.COILS_HOT | Kind.MAIL_REFUSED
+            | Kind.BUS_NOISY | Kind.ROUND_REVOKED | Kind.CONTROLLER_LOST | Kind.HUB_RESTORED
         ):  # fmt: skip
             return chance.randrange(2 * HOUR_MS, 20 * HOUR_MS)
         case Kind.CODES_GUESSED:

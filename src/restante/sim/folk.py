@@ -32,6 +32,7 @@ from restante.core.time import Instant
 from restante.hub.engine import Outcome
 from restante.sim.chance import chance_of
 from restante.sim.clock import HOUR_MS, MINUTE_MS, Clock, Story
+from restante.sim.faults import Kind
 from restante.sim.ground import Behind, Hands
 from restante.sim.hubside import SETTINGS, HubSide
 from restante.sim.mailbox import Letter, address_of
@@ -112,10 +113,22 @@ class Folk:
         if errand.is_drop_off:
             self._doorstep.senders.add(parcel)
         contact = self._contact(errand)
-        person = ContactDetails(f"Person {errand.recipient}", (address_of(errand.recipient),), language="en")
-        self._hub.wait(self._hub.stores.vault.remember(contact, person))
+        self._remember(errand, contact)
         commands: list[AnyCommand] = [self._announcement(item, contact), self._reservation(item, errand.point, 0)]
         self._ask(commands, partial(self._answered, item))
+
+    def announce_again(self, item: Item, then: Callable[[], None]) -> None:
+        """The hub has lost all that it was told of a parcel: its carrier tells it once more."""
+        contact = self._contact(item.errand)
+        self._remember(item.errand, contact)
+        commands: list[AnyCommand] = [self._announcement(item, contact)]
+        if self._doorstep.ground.spots[item.id] in _NOT_YET_IN:
+            commands.append(self._reservation(item, item.errand.point, 2))
+        self._ask(commands, lambda _outcomes: then())
+
+    def _remember(self, errand: Errand, contact: ContactId) -> None:
+        person = ContactDetails(f"Person {errand.recipient}", (address_of(errand.recipient),), language="en")
+        self._hub.wait(self._hub.stores.vault.remember(contact, person))
 
     def _contact(self, errand: Errand) -> ContactId:
         """The same contact for all parcels that one carrier has for one person."""
@@ -309,8 +322,10 @@ class Folk:
 
     def pass_code_on(self, number: int) -> None:
         """A recipient sends somebody else with the code, and comes with it as well."""
-        item = self._some_item(number, lambda item: bool(item.letters) and not item.errand.is_drop_off)
-        if item is None or not isinstance(self._doorstep.ground.spots[item.id], Behind):
+        item = self._some_item(number, self._waits_for_somebody)
+        if item is None:
+            if not self._are_home:
+                self._clock.after(HOUR_MS, partial(self.pass_code_on, number))
             return
         point, code = next(reversed(item.letters.items()))
         box = self._stage.boxes[self._stage.names.index(point)]
@@ -319,8 +334,14 @@ class Folk:
         wait_ms = item.chance.randrange(1, 40) * MINUTE_MS
         self._clock.after(wait_ms, partial(self._come_second, item, box, code))
 
+    def _waits_for_somebody(self, item: Item) -> bool:
+        """Whether somebody has the code of a parcel that lies behind a door."""
+        is_inside = isinstance(self._doorstep.ground.spots[item.id], Behind)
+        return is_inside and bool(item.letters) and not item.errand.is_drop_off
+
     def _come_second(self, item: Item, box: Box, code: str) -> None:
         """If the parcel went with the first, and the bank has seen it go, the code opens nothing to the second."""
+        self._doorstep.felt[Kind.CODE_PASSED_ON] += 1
         if box.has_handed_out(item.id) and self._doorstep.ground.spots[item.id] is Hands.RECIPIENT:
             self.walk(self._doorstep.guess(box, [code], rule=USED_CODE))
 

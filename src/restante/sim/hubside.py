@@ -17,6 +17,7 @@ from restante.core.commands import AnyCommand, NoteContact
 from restante.core.ids import CommandId, ParcelId, PointId, SourceId
 from restante.core.parcel import Parcel
 from restante.core.refusals import Fault
+from restante.core.reservation import Room
 from restante.hub.engine import Engine, Outcome
 from restante.hub.fleet import session
 from restante.hub.fleet.aside import Aside, MemoryAside
@@ -106,8 +107,7 @@ class HubSide:
         )
         self.process: Process | None = None
         self.heard: dict[SourceId, tuple[int, PointId]] = {}
-        self.kill_worker: str = ""
-        self.on_commit: Callable[[], None] = lambda: None
+        self.before_task: Callable[[], None] = lambda: None
         self._story = story
         self._chance = chance
         self._run = run
@@ -175,6 +175,23 @@ class HubSide:
         except Fault:
             return {}
 
+    def rooms(self, points: Sequence[PointId]) -> Mapping[PointId, Room]:
+        """What the hub knows of points: as ``parcels``."""
+        if self.process is None:
+            return {}
+        try:
+            return self.wait(self.stores.ledger.rooms(points))
+        except Fault:
+            return {}
+
+    def is_reachable(self) -> bool:
+        """Whether the hub answers what it is asked."""
+        try:
+            self.wait(self.stores.ledger.parcels([]))
+        except Fault:
+            return False
+        return self.process is not None
+
     # --- sessions
 
     def dial(self, link: Link) -> bool:
@@ -207,7 +224,7 @@ class HubSide:
             stores.aside,
         )
 
-    def _hear(self, process: Process, line: Line, frame: str) -> None:
+    def _hear(self, process: Process, line: Line, frame: str | bytes) -> None:
         if process is not self.process:
             return
         self.wait(line.hear(frame, self._now()))
@@ -236,6 +253,13 @@ class HubSide:
                 self._tick_later(process, name)
 
         self.clock.at(self.clock.now_ms // TICK_MS * TICK_MS + TICK_MS, tick)
+
+    def refresh(self, point: PointId) -> None:
+        """Have the manifest of a point looked at again now, as a signal does."""
+        try:
+            self.wait(self._refresh(point))
+        except Fault:
+            return
 
     async def _refresh(self, point: PointId) -> None:
         await self._stir(lambda state: state.point == point)
@@ -297,9 +321,7 @@ class HubSide:
         return bool(tasks)
 
     async def _do(self, process: Process, task: TaskRow) -> None:
-        if self.kill_worker == "before":
-            self.kill_worker = ""
-            raise WorkerKilled
+        self.before_task()
         await process.steps.do_task(task)
 
     def _now(self) -> Now:

@@ -35,6 +35,9 @@ from restante.sim.season import CLOSES, Season
 from restante.store.ledger import JournalRow, Recorded
 from restante.wire.journal import Entry
 
+ASKED: Final = ""
+"""What a rule says of each thing that it asks about, before it says what is wrong with it, if anything is."""
+
 
 class Seen(msgspec.Struct, kw_only=True):
     """Everything that can be seen when a story is over."""
@@ -50,6 +53,7 @@ class Seen(msgspec.Struct, kw_only=True):
     told: Mapping[ParcelId, Counter[ev.NoticeKind]]
     cloned: frozenset[SourceId] = frozenset()
     forked: frozenset[SourceId] = frozenset()
+    lost: frozenset[SourceId] = frozenset()
     tasks_left: int = 0
     counters: Sequence[str] = ()
     season: Season = Season()
@@ -66,9 +70,11 @@ def custody(seen: Seen) -> Iterator[str]:
             continue
         if {seen.points[stay.point] for stay in parcel.stays} & seen.forked or _is_at(spot, seen.forked):
             continue
+        yield ASKED
         yield from _hub_agrees(parcel, spot, seen.points)
     for source, stays in seen.stays.items():
         if source not in seen.forked:
+            yield ASKED
             yield from _bank_agrees(source, stays, seen.ground)
 
 
@@ -128,8 +134,10 @@ def journals_agree(seen: Seen) -> Iterator[str]:
     for source, book in seen.books.items():
         if source in seen.forked:
             continue
+        yield ASKED
         ours = [(entry.log_epoch, entry.seq, entry.hash) for entry in book]
-        theirs = [(row.epoch, row.seq, row.hash) for row in seen.journals[source]]
+        kept = {entry.log_epoch for entry in book} if source in seen.lost else None
+        theirs = [(row.epoch, row.seq, row.hash) for row in seen.journals[source] if kept is None or row.epoch in kept]
         if ours != theirs:
             at = next((at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), None)
             where = f"they differ at {ours[at][:2]}" if at is not None else "one goes on"
@@ -140,6 +148,7 @@ def journals_agree(seen: Seen) -> Iterator[str]:
 
 def forks_are_real(seen: Seen) -> Iterator[str]:
     """Nobody is held to be two that is one."""
+    yield from (ASKED for _ in seen.books)
     for source in sorted(seen.forked - seen.cloned):
         yield f"source {source}: held to be forked, and its disk was never cloned"
 
@@ -150,6 +159,7 @@ def forks_are_real(seen: Seen) -> Iterator[str]:
 def feed_is_gapless(seen: Seen) -> Iterator[str]:
     """Positions in a lane are 1, 2, 3 … up to its head, and nothing stands in a lane that is not its own."""
     for lane, feed in seen.feeds.items():
+        yield ASKED
         if [row.seq for row in feed] != list(range(1, seen.heads[lane] + 1)):
             yield f"lane {lane}: its positions are not 1 to {seen.heads[lane]}"
         for row in feed:
@@ -166,6 +176,7 @@ def versions_in_order(seen: Seen) -> Iterator[str]:
             if isinstance(row.event, ev.ParcelEvent):
                 versions[row.event.parcel].append(row.version)
     for name, found in versions.items():
+        yield ASKED
         if found != list(range(1, len(found) + 1)):
             yield f"{name}: its versions come as {found}"
         if (stored := seen.parcels.get(name)) is None or stored.version != found[-1]:
@@ -181,6 +192,7 @@ def _parcel_rows(seen: Seen) -> Iterator[tuple[Recorded, ev.AnyParcelEvent]]:
 
 def counters_exact(seen: Seen) -> Iterator[str]:
     """What the checker of the store found: every counter is the sum of what it counts."""
+    yield ASKED
     yield from seen.counters
 
 
@@ -192,6 +204,7 @@ def holds_only_later(seen: Seen) -> Iterator[str]:
     ends: dict[StayKey, Instant] = {}
     for row, event in _parcel_rows(seen):
         if isinstance(event, ev.HoldStarted | ev.HoldExtended | ev.HoldResumed):
+            yield ASKED
             if event.ends_at < ends.get(event.stay, event.ends_at):
                 yield f"{event.parcel}: the end of its hold moved from {ends[event.stay]} to {event.ends_at}"
             ends[event.stay] = event.ends_at
@@ -206,6 +219,7 @@ def holds_as_agreed(seen: Seen) -> Iterator[str]:
     for row, event in _parcel_rows(seen):
         if not isinstance(event, ev.HoldStarted):
             continue
+        yield ASKED
         if isinstance(season.hold, ElapsedHours):
             is_kept = event.ends_at - row.at == timedelta(hours=season.hold.hold_hours)
         else:
@@ -237,6 +251,7 @@ def notices_sent(seen: Seen) -> Iterator[str]:
             if isinstance(task, SendNotice):
                 owed[event.parcel, task.notice] = task
     for (name, notice), task in owed.items():
+        yield ASKED
         if not seen.told.get(name, Counter())[notice] and not _is_pointless(task, rows[name]):
             yield f"{rows[name].code}: '{notice}' was promised and never sent"
 
@@ -255,15 +270,20 @@ def _is_pointless(task: SendNotice, parcel: Parcel) -> bool:
 
 def nothing_left_to_do(seen: Seen) -> Iterator[str]:
     """The outbox is empty: every task had its effect."""
+    yield ASKED
     if seen.tasks_left:
         yield f"{seen.tasks_left} tasks are left in the outbox"
 
 
 def credentials_once(seen: Seen) -> Iterator[str]:
-    """No parcel is put in twice under one grant, and no stay ends twice, at any source or at two together."""
-    put_in = Counter(entry.data["grant"] for entry in _facts(seen, "parcel-put-in"))
+    """No parcel is put in twice under one grant, and no stay ends twice, at any source or at two together.
+
+    A hub restored from a backup numbers promises anew that it has forgotten, so a grant is named with its hub epoch.
+    """
+    put_in = Counter(name for book in seen.books.values() for name in _granted(book))
     taken = Counter(str(entry.data["stay"]) for entry in _facts(seen, "parcel-taken-out"))
     for name, count in (*put_in.items(), *taken.items()):
+        yield ASKED
         if count > 1:
             yield f"{name} acted {count} times"
 
@@ -274,8 +294,19 @@ def lists_only_forwards(seen: Seen) -> Iterator[str]:
         applied = [entry.data for entry in book if entry.kind == "manifest-applied"]
         order = [(int(data["hub_epoch"]), int(data["generation"])) for data in applied]
         for before, after in pairwise(order):
+            yield ASKED
             if after <= before:
                 yield f"source {source}: put list {after} in force after {before}"
+
+
+def _granted(book: Sequence[Entry]) -> Iterator[str]:
+    """The grant of each deposit, with the epoch of the hub that gave it."""
+    hub_epoch = "0"
+    for entry in book:
+        if entry.kind == "manifest-applied":
+            hub_epoch = str(entry.data["hub_epoch"])
+        elif entry.kind == "parcel-put-in":
+            yield f"{entry.data['grant']} of hub epoch {hub_epoch}"
 
 
 def _facts(seen: Seen, kind: str) -> Iterator[Entry]:

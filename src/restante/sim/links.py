@@ -8,6 +8,7 @@ telephones as well.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -16,22 +17,26 @@ import msgspec
 from restante.sim.altering import JOURNAL_FRAME, Altered, altered_batch
 from restante.sim.clock import MINUTE_MS, Clock, Story
 from restante.sim.faults import Kind
+from restante.sim.met import Felt
+from restante.sim.noise import noise_like
 
 FAIR_DELAY_MS: Final = 40
 _SLOW_DELAYS_MS: Final = (400, 2_500, 25_000)
 _ALTERED_SHARE: Final = 0.5
+_NOISY_SHARE: Final = 0.2
 _BREAKS_SHARE: Final = 0.04
 _DOUBLES_SHARE: Final = 0.15
 _OPENING: Final = frozenset({"hello", "welcome", "pending", "rejected"})
 """What opens a session comes first by its nature, so no weather doubles or shuffles it."""
 
-Deliver = Callable[[str], None]
+Deliver = Callable[[str | bytes], None]
 
 
 class Weather:
     """What the network between one source and the hub is like at the moment: how many faults of each kind last."""
 
-    def __init__(self) -> None:
+    def __init__(self, felt: Felt | None = None) -> None:
+        self._felt: Felt = Counter() if felt is None else felt
         self._lasting: Counter[Kind] = Counter()
         self._is_fair_for_ever = False
 
@@ -48,8 +53,11 @@ class Weather:
         self._is_fair_for_ever = True
 
     def has(self, kind: Kind) -> bool:
-        """Whether a fault of this kind lasts."""
-        return not self._is_fair_for_ever and self._lasting[kind] > 0
+        """Whether a fault of this kind lasts; whoever asks feels it."""
+        if self._is_fair_for_ever or self._lasting[kind] <= 0:
+            return False
+        self._felt[kind] += 1
+        return True
 
 
 class _Type(msgspec.Struct):
@@ -71,8 +79,9 @@ class Link:
         self._story = story
         self._last_ms = {True: 0, False: 0}
         self.is_open = True
-        self.on_down: Deliver = _nobody
+        self.on_down: Callable[[str], None] = _nobody
         self.on_altered: Callable[[Altered], None] = _nobody_notes
+        self.on_noise: Callable[[Callable[[], None]], None] = _nothing_but
         self.to_hub: Deliver = _nobody
         self.to_source: Deliver = _nobody
         self.hub_hears_end: Callable[[], None] = _nothing
@@ -103,6 +112,8 @@ class Link:
         if not self.is_open or self._weather.has(Kind.LINK_CUT):
             return
         kind = _DECODER.decode(frame).type
+        if self._weather.has(Kind.LINE_NOISY) and self._chance.random() < _NOISY_SHARE:
+            self._bring_noise(frame, going_up=going_up)
         self._story.note(frame.encode())
         if kind == "ack" and self._weather.has(Kind.ACKS_LOST) and self._chance.random() < 0.5:
             self._break()
@@ -116,6 +127,12 @@ class Link:
             return
         for _ in range(2 if drawn < _BREAKS_SHARE + _DOUBLES_SHARE else 1):
             self._deliver(frame, self._chance.randrange(FAIR_DELAY_MS, 3000), going_up=going_up, in_order=False)
+
+    def _bring_noise(self, frame: str, *, going_up: bool) -> None:
+        """Something that is no message comes along with a frame; whoever watches has it arrive."""
+        noise = noise_like(frame, self._chance)
+        hears = partial(self._arrive, noise, going_up=going_up)
+        self._clock.after(FAIR_DELAY_MS, lambda: self.on_noise(hears))
 
     def _break(self) -> None:
         """The frame is lost, and the connection with it: both ends hear of it."""
@@ -131,7 +148,7 @@ class Link:
         return at_risk and self._chance.random() < _ALTERED_SHARE
 
     def _is_late(self, kind: str) -> bool:
-        return self._weather.has(Kind.MANIFESTS_LATE) and kind.startswith("manifest")
+        return kind.startswith("manifest") and self._weather.has(Kind.MANIFESTS_LATE)
 
     def _wait_ms(self, kind: str) -> int:
         if self._is_late(kind):
@@ -144,12 +161,17 @@ class Link:
             at_ms = self._last_ms[going_up] = max(at_ms, self._last_ms[going_up])
         self._clock.at(at_ms, lambda: self._arrive(frame, going_up=going_up))
 
-    def _arrive(self, frame: str, *, going_up: bool) -> None:
+    def _arrive(self, frame: str | bytes, *, going_up: bool) -> None:
         if self.is_open and not self._weather.has(Kind.LINK_CUT):
             (self.to_hub if going_up else self.to_source)(frame)
 
 
-def _nobody(_frame: str) -> None:
+def _nothing_but(arrive: Callable[[], None]) -> None:
+    """Nobody watches what arrives."""
+    arrive()
+
+
+def _nobody(_frame: str | bytes) -> None:
     """Frames that arrive before an end is there are lost."""
 
 

@@ -4,7 +4,7 @@ What survives a loss of power is the book; what does not is everything else here
 steady one counts from each start, the wall clock may be off by as much as the story wants.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Final, assert_never
@@ -18,6 +18,7 @@ from restante.edge import sync
 from restante.edge.book_file import BookFault
 from restante.edge.clock import Now
 from restante.edge.drivers.evidence import Verdict
+from restante.edge.drivers.port import UNSEEN
 from restante.edge.inputs import DoorsSeen, Input, OpeningEnded, Outward, Show, Ticked, Unlock, WholeWanted, Woke
 from restante.edge.keeping import Keeps, KeptAgent, next_boot
 from restante.edge.screens import OUT_OF_SERVICE, Screen
@@ -28,7 +29,7 @@ from restante.sim.links import Link
 from restante.sim.power import Fuse, FusedBook, PowerLost
 from restante.sim.steelwork import Steelwork
 from restante.wire import session as wire
-from restante.wire.journal import write_entry
+from restante.wire.journal import Entry, Head, write_entry
 
 _BUSY_TICK_MS: Final = 5 * SECOND_MS
 _SOFTWARE: Final = "story"
@@ -52,7 +53,7 @@ class Machine:
         self.starts = 0
         self.agent: KeptAgent | None = None
         self.on_power_lost: Callable[[], None] = _stay_dark
-        self.after_feed: Callable[[], None] = _stay_dark
+        self.on_entry: Callable[[str], None] = _nobody_counts
         self._kind = kind
         self._clock = clock
         self._story = story
@@ -65,6 +66,8 @@ class Machine:
         self._is_ticking_fast = False
         self._drift = (0, 0)
         self._held: list[Input] = []
+        self._was_in_round = False
+        self._looks_again = False
         steel.on_change = self._look_twice
 
     # --- power
@@ -104,6 +107,11 @@ class Machine:
         if self.agent is None:
             return None
         return OUT_OF_SERVICE if self.is_out_of_service else self.agent.state.screen
+
+    @property
+    def was_in_round(self) -> bool:
+        """Whether a round was open before the last thing that somebody did there."""
+        return self._was_in_round
 
     @property
     def is_on(self) -> bool:
@@ -151,6 +159,7 @@ class Machine:
         if self.is_out_of_service:
             self._hold(given)
             return
+        self._was_in_round = self.agent.state.round is not None
         try:
             self._feed(given)
         except PowerLost:
@@ -187,11 +196,18 @@ class Machine:
         for effect in self.agent.feed(given, self._now()):
             self._carry_out(effect)
             self.fuse.burn()
-        self.after_feed()
+        for entry in self._entries_since(before):
+            self.on_entry(entry.kind)
         if self.agent.book.head != before:
             self._sync_step(sync.JournalGrew(self.agent.book.head))
         if self.is_on and self.agent.state.openings:
             self._tick_fast()
+
+    def _entries_since(self, before: Head) -> Sequence[Entry]:
+        """What was written down since the book ended there."""
+        head = self.book.head
+        first = before.seq + 1 if head.epoch == before.epoch else 1
+        return self.book.entries_from(first, head.seq - first + 1) if head.seq >= first else ()
 
     def _carry_out(self, effect: Outward) -> None:
         match effect:
@@ -222,8 +238,18 @@ class Machine:
         self._clock.after(300, self._look)
 
     def _look(self) -> None:
-        if self.agent is not None:
-            self.give(DoorsSeen(self.steel.readings()))
+        """Look at the doors; what was not seen for noise on the bus is looked at again."""
+        if self.agent is None:
+            return
+        readings = self.steel.readings()
+        if UNSEEN in readings.values() and not self._looks_again:
+            self._looks_again = True
+            self._clock.after(SECOND_MS, self._look_again)
+        self.give(DoorsSeen(readings))
+
+    def _look_again(self) -> None:
+        self._looks_again = False
+        self._look_twice()
 
     def _now(self) -> Now:
         since_ms, a_second_ms = self._drift
@@ -335,11 +361,14 @@ class Machine:
             clock=wire.SourceClock("system", 1_000),
         )
 
-    def _hear(self, link: Link, frame: str) -> None:
+    def _hear(self, link: Link, frame: str | bytes) -> None:
+        """A line on which something unreadable comes is closed, as in `edge.running`."""
         if link is not self._link or self.is_out_of_service:
             return
         message = wire.read_from_hub(frame)
-        assert not isinstance(message, Refusal), message
+        if isinstance(message, Refusal):
+            self._close_line()
+            return
         self._sync_step(sync.Heard(message))
 
     def _close_line(self) -> None:
@@ -374,6 +403,10 @@ class Machine:
                 self._sync_step(sync.Ticked())
 
         self._clock.at(max(self._started_ms + at_ms, self._clock.now_ms + 1), wake)
+
+
+def _nobody_counts(_kind: str) -> None:
+    """Nobody counts entries."""
 
 
 def _stay_dark() -> None:

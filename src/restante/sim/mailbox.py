@@ -15,6 +15,8 @@ from restante.hub.notices.address import Address
 from restante.hub.notices.mail import Mail
 from restante.hub.notices.outcome import Bounced, HandedOver, MailUnreachable, Outcome, Unreachable
 from restante.sim.clock import Clock
+from restante.sim.faults import Kind
+from restante.sim.met import Felt
 from restante.words import Catalogue, catalogue
 
 _CODE: Final = re.compile(r"^ *([0-9]{4}) ([0-9]{4})$", re.MULTILINE)
@@ -52,11 +54,12 @@ class Letter(msgspec.Struct, frozen=True):
 class Mailboxes:
     """The channel of a story."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, felt: Felt | None = None) -> None:
         self.refused: defaultdict[str, Counter[NoticeKind]] = defaultdict(Counter)
         self.told: defaultdict[str, Counter[NoticeKind]] = defaultdict(Counter)
         self.on_letter: Callable[[Letter], None] = _nobody_reads
         self._clock = clock
+        self._felt: Felt = Counter() if felt is None else felt
         self._replies: dict[str, int] = {}
         self._outages = 0
         self._patterns = [
@@ -87,9 +90,11 @@ class Mailboxes:
     async def send(self, mail: Mail, to: Address) -> Outcome:
         """See ``Channel``."""
         if self._outages:
+            self._felt[Kind.MAIL_DOWN] += 1
             return Unreachable(self._clock.now, MailUnreachable())
         letter = self.read(mail, str(to))
         if code := self._replies.get(str(to)):
+            self._felt[Kind.MAIL_REFUSED] += 1
             self.refused[letter.parcel_code][letter.kind] += 1
             return Bounced(self._clock.now, code, permanent=code >= 500)
         self.told[letter.parcel_code][letter.kind] += 1

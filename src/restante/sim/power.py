@@ -1,10 +1,13 @@
 """Power that fails at a chosen moment: before a write, inside one, after it or after any deed; and disks that fill."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from restante.edge.book_file import BookFull
 from restante.edge.keeping import Keeps, WritingStep
+from restante.sim.faults import Kind
+from restante.sim.met import Felt
 from restante.wire.journal import Entry, Extent, Head
 
 
@@ -19,6 +22,12 @@ class Fuse:
         self._left: int | None = None
         self._waits_for: int | None = None
         self.is_full = False
+        self.felt: Felt = Counter()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is about to fail here."""
+        return self._left is None and self._waits_for is None and not self.is_full
 
     def set(self, moments: int) -> None:
         """Fail after so many moments more."""
@@ -48,6 +57,7 @@ class Fuse:
     def check_space(self) -> None:
         """Raises ``BookFull`` while the disk takes nothing."""
         if self.is_full:
+            self.felt[Kind.DISK_FULL] += 1
             raise BookFull
 
     def burn(self) -> None:
@@ -56,6 +66,7 @@ class Fuse:
             return
         self._left -= 1
         if self._left <= 0:
+            self.felt[Kind.BANK_KILLED_IN_STEP] += 1
             raise PowerLost
 
 

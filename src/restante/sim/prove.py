@@ -21,6 +21,8 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from restante.sim.faults import Kind
+from restante.sim.met import every_event, name_of
 from restante.sim.quiet import quiet
 from restante.sim.run import Outcome, explain, run
 
@@ -36,32 +38,64 @@ class Account(msgspec.Struct):
     failed: list[int] = []
     bank_hours: float = 0.0
     parcels: int = 0
-    seconds: float = 0.0
-    faults: Counter[str] = Counter()
-    checked: Counter[str] = Counter()
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    struck: Counter[str] = msgspec.field(default_factory=Counter)
+    felt: Counter[str] = msgspec.field(default_factory=Counter)
+    checked: Counter[str] = msgspec.field(default_factory=Counter)
+    met: dict[str, Counter[str]] = {}
 
     def add(self, outcome: Outcome) -> None:
         """Count one seed."""
         self.seeds.add(outcome.seed)
         self.bank_hours += outcome.bank_hours
         self.parcels += outcome.parcels
-        self.seconds += outcome.seconds
-        self.faults.update(outcome.faults)
+        self.cpu_s += outcome.cpu_seconds
+        self.wall_s += outcome.wall_seconds
+        self.struck.update(outcome.faults)
+        self.felt.update(outcome.felt)
         self.checked.update(outcome.checked)
+        for fault, counts in outcome.met.items():
+            self.met.setdefault(fault, Counter()).update(counts)
         if outcome.violations:
             self.failed.append(outcome.seed)
 
     def summary(self) -> str:
         """The account in words and numbers."""
-        faults = ", ".join(f"{name} {number:,}" for name, number in self.faults.most_common())
-        checked = "\n".join(f"    {name}: {number:,}" for name, number in sorted(self.checked.items()))
-        rate = 3600 * self.bank_hours / self.seconds if self.seconds else 0.0
-        return (
-            f"{len(self.seeds):,} seeds, {self.bank_hours:,.0f} simulated bank-hours, {self.parcels:,} parcels; "
-            f"{rate:,.0f} bank-hours an hour and core\n"
-            f"  faults: {faults or 'none'}\n  invariants checked:\n{checked}\n"
-            f"  violations: {len(self.failed)}" + (f", seeds {self.failed[:20]}" if self.failed else "")
+        return "\n".join(
+            [
+                f"{len(self.seeds):,} seeds, {self.bank_hours:,.0f} simulated bank-hours, {self.parcels:,} parcels",
+                f"  rate: {self._rate(self.wall_s, 'wall')}; {self._rate(self.cpu_s, 'processor')}",
+                "  faults, how many struck and how often they made a difference:",
+                *(f"    {name}: {self.struck[name]:,}, {self.felt[name]:,}" for name in sorted(self.struck)),
+                f"  faults never felt: {', '.join(self.unfelt()) or 'none'}",
+                "  rules, how often each was asked:",
+                *(f"    {name}: {number:,}" for name, number in sorted(self.checked.items())),
+                f"  violations: {len(self.failed)}" + (f", seeds {self.failed[:20]}" if self.failed else ""),
+            ]
         )
+
+    def unfelt(self) -> list[str]:
+        """Kinds of faults that made no difference in any seed."""
+        return [name for name in sorted(map(name_of, Kind)) if not self.felt[name]]
+
+    def blind_spots(self) -> str:
+        """By kind of fault, what came about while one was in force and what never did; and what never did at all."""
+        kinds = sorted({kind for counts in self.met.values() for kind in counts})
+        lines = (_met_in_words(fault, self.met[fault], kinds) for fault in sorted(self.met))
+        never = sorted(every_event() - set(kinds))
+        return "\n".join([*lines, f"events that never came about: {', '.join(never) or 'none'}"])
+
+    def _rate(self, seconds: float, what: str) -> str:
+        hours = seconds / 3600
+        seeds, bank_hours = (len(self.seeds) / hours, self.bank_hours / hours) if hours else (0.0, 0.0)
+        return f"{seeds:,.0f} seeds and {bank_hours:,.0f} bank-hours a {what} hour"
+
+
+def _met_in_words(fault: str, counts: Counter[str], kinds: Sequence[str]) -> str:
+    met = ", ".join(f"{kind} {number:,}" for kind, number in counts.most_common())
+    missing = ", ".join(kind for kind in kinds if not counts[kind])
+    return f"{fault}: {met}\n  never: {missing or 'none'}"
 
 
 def main(
@@ -70,9 +104,10 @@ def main(
     seeds: str | None = None,
     folder: Path = FOLDER,
     processes: int | None = None,
+    blind_spots: bool = False,
     console: Console | None = None,
 ) -> int:
-    """Prove for ``minutes``, or the seeds ``a-b`` (both ends included), or a minute.
+    """Prove for ``minutes``, or the seeds ``a-b`` (both ends included), or a minute; tell ``blind_spots`` as well.
 
     0 if seeds were run and none failed, else 1. Raises ``ValueError`` as ``parse_seeds``.
     """
@@ -87,7 +122,11 @@ def main(
     goal = len(parse_seeds(seeds)) if seeds else None
     with path.open("ab") as kept, _bar(console) as bar:
         shown = bar.add_task("seeds", total=goal, completed=0, figures="")
-        for outcome in outcomes(todo, deadline=deadline, processes=processes or os.cpu_count() or 1):
+        last_s = time.monotonic()
+        for told in outcomes(todo, deadline=deadline, processes=processes or os.cpu_count() or 1):
+            now_s = time.monotonic()
+            outcome = msgspec.structs.replace(told, wall_seconds=round(now_s - last_s, 6))
+            last_s = now_s
             kept.write(msgspec.json.encode(outcome) + b"\n")
             kept.flush()
             account.add(outcome)
@@ -95,6 +134,8 @@ def main(
             if outcome.violations:
                 console.print(explain(outcome), markup=False, highlight=False)
     console.print(account.summary(), markup=False, highlight=False)
+    if blind_spots:
+        console.print(account.blind_spots(), markup=False, highlight=False, soft_wrap=True)
     return 0 if account.seeds and not account.failed else 1
 
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from restante.core.ids import Lane, SourceId
 from restante.edge.keeping import Keeps
 from restante.sim.clock import DAY_MS, HOUR_MS
-from restante.sim.invariants import FINAL, Seen
+from restante.sim.invariants import ASKED, FINAL, Seen
+from restante.sim.met import name_of
 from restante.sim.telling import Telling
 from restante.sim.world import World
 from restante.store.check import check
@@ -31,7 +32,9 @@ _TOLD_LINES: Final = 30
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a seed came to: how often each rule was ``checked``, and which were ``breached``, the first one first.
 
-    ``seconds`` is what telling it took.
+    ``faults`` counts those that struck, ``felt`` how often each made a difference, ``met`` what came about while which
+    was in force. ``seconds`` is what telling it took, ``cpu_seconds`` of a processor; ``wall_seconds`` is its share of
+    the time that a proof took.
     """
 
     seed: int
@@ -41,11 +44,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     steps: int
     faults: dict[str, int]
     checked: dict[str, int]
+    felt: dict[str, int] = {}
+    met: dict[str, dict[str, int]] = {}
     violations: tuple[str, ...] = ()
     breached: tuple[str, ...] = ()
     story: tuple[str, ...] = ()
     ends: dict[str, int] = {}
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
 
 
 def run(
@@ -62,7 +69,7 @@ def run(
     ``telling`` tells it with less in it than the seed foresees. ``ledger`` (with the ``loop`` it lives in) and
     ``books`` put real stores under it; ``plant`` may break the world before it starts, to see whether anybody notices.
     """
-    began_s = time.perf_counter()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
     with _loop_or_new(loop) as at, capture_logs() as logs:
         world = World(seed, at, ledger=ledger, books=books, telling=telling)
         try:
@@ -72,11 +79,13 @@ def run(
             world.clock.run(world.plot.days * DAY_MS)
             world.heal()
             come_to_rest(world)
-            found = judge(world)
+            said = ask(world)
         except Exception as bug:  # noqa: BLE001 - a bug of the product's ends a story like any other breach
-            found = {NOTHING_RAISES: [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
-        found[NO_BUG_LOGGED] = [str(log) for log in logs if log["log_level"] == "error"]
-    return _outcome(world, found, time.perf_counter() - began_s)
+            said = {NOTHING_RAISES: [f"{type(bug).__name__}: {bug} ({_where(bug)})"]}
+        said[NO_BUG_LOGGED] = [ASKED, *(str(log) for log in logs if log["log_level"] == "error")]
+    outcome = _outcome(world, said)
+    cpu_s, s = time.process_time() - began_cpu_s, time.perf_counter() - began_s
+    return msgspec.structs.replace(outcome, seconds=round(s, 3), cpu_seconds=round(cpu_s, 3))
 
 
 def come_to_rest(world: World) -> None:
@@ -98,12 +107,23 @@ def _is_at_rest(world: World) -> bool:
 
 def judge(world: World) -> dict[str, list[str]]:
     """The breaches of every rule asked at the end, by rule."""
+    return {name: _breaches(said) for name, said in ask(world).items()}
+
+
+def ask(world: World) -> dict[str, list[str]]:
+    """What every rule asked at the end says, by rule: see ``ASKED``."""
     seen = _seen(world)
+    for feed in seen.feeds.values():
+        world.meeting.note_feed(feed, world.clock.start, world.places)
     return {name: _asked(rule, seen) for name, rule in FINAL.items()}
 
 
+def _breaches(said: Sequence[str]) -> list[str]:
+    return [what for what in said if what != ASKED]
+
+
 def _asked(rule: Callable[[Seen], Iterator[str]], seen: Seen) -> list[str]:
-    """The breaches of one rule; where what is seen makes no sense at all, that is one."""
+    """What one rule says; where what is seen makes no sense at all, that is a breach."""
     try:
         return list(rule(seen))
     except Exception as senseless:  # noqa: BLE001 - as above
@@ -128,6 +148,7 @@ def _seen(world: World) -> Seen:
         told={name: world.mail.told[code] + world.mail.refused[code] for name, code in world.codes().items()},
         cloned=frozenset(clone.source for clone in world.clones),
         forked=frozenset(source for source in world.sources if _is_forked(world, source)),
+        lost=frozenset(world.lost_books),
         tasks_left=_tasks_left(world),
         counters=[f"{finding.what} {finding.key}: {finding.detail}" for finding in world.wait(check(ledger))],
     )
@@ -173,8 +194,8 @@ def explain(outcome: Outcome) -> str:
     return f"seed {outcome.seed} breaches:\n{breaches}\n  the story:\n{story}\n  {again}"
 
 
-def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -> Outcome:
-    every = [*world.breaches.items(), *found.items()]
+def _outcome(world: World, said: Mapping[str, Sequence[str]]) -> Outcome:
+    every = [*world.breaches.items(), *((rule, _breaches(answers)) for rule, answers in said.items())]
     violations = tuple(f"{rule}: {what}" for rule, breaches in every for what in breaches)
     return Outcome(
         seed=world.seed,
@@ -183,14 +204,15 @@ def _outcome(world: World, found: Mapping[str, Sequence[str]], seconds: float) -
         parcels=len(world.folk.items),
         steps=world.clock.steps,
         faults=dict(world.struck),
-        checked={**world.watch.asked, **dict.fromkeys(found, 1)},
+        checked={**world.watch.asked, **{rule: answers.count(ASKED) for rule, answers in said.items()}},
+        felt={name_of(kind): count for kind, count in world.felt.items() if count},
+        met={name: dict(counts) for name, counts in world.meeting.met.items()},
         violations=violations,
         breached=tuple(rule for rule, breaches in every if breaches),
         story=tuple(_story_of(world, violations)) if violations else (),
         ends=dict(
             Counter(str(spot) if isinstance(spot, str) else "behind a door" for spot in world.ground.spots.values())
         ),
-        seconds=seconds,
     )
 
 

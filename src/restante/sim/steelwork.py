@@ -4,8 +4,10 @@ The steel knows whether something lies behind a door because the ground does: wh
 door tells both. A counter has shelf places and no doors; they stand open all the time.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from random import Random
 
 from msgspec.structs import replace
 
@@ -14,11 +16,18 @@ from restante.edge.boards import steel
 from restante.edge.boards.steel import Deed, Tick, Touch
 from restante.edge.drivers import evidence
 from restante.edge.drivers.evidence import Answered, Concluded, OpeningRules, SampleAt, Sampled, SendPulse, Verdict
-from restante.edge.drivers.port import UNSEEN, Answer, DoorChanged, DoorReading, Rejected
-from restante.sim.clock import Clock
+from restante.edge.drivers.port import UNSEEN, Answer, Door, DoorChanged, DoorReading, NoAck, Rejected
+from restante.edge.drivers.xor8a_frames import FIXED_LENGTH, LONGEST, OpenOne, QueryAll
+from restante.sim.clock import DAY_MS, Clock
+from restante.sim.faults import Kind
 from restante.sim.ground import Behind, Ground, Spot
+from restante.sim.met import Felt
+from restante.sim.noise import Wire, exchange_ms
 
-_ANSWER_MS = 30
+_POLL_MS = exchange_ms(QueryAll(1), LONGEST)
+_ANSWER_MS = exchange_ms(OpenOne(1, 1), FIXED_LENGTH)
+_NO_ANSWER_MS = 500
+_SENSED_AT_ONCE = 8
 _RULES = OpeningRules(settle_ms=150, sample_gap_ms=400, watch_ms=2_000, retries=1)
 
 
@@ -33,9 +42,12 @@ class Steelwork:
         self.pulses = 0
         self.on_change: Callable[[], None] = _nobody_looks
         self.on_pulse: Callable[[int], None] = _nobody_counts
+        self.felt: Felt = Counter()
+        self.wire = Wire(Random(0), breach=_nobody_judges, asked=_nobody_looks)  # noqa: S311 - a story's own
         self.slow_ms = 0
         self.rest_ms = 0
         self._rests_until_ms: dict[int, int] = {}
+        self._pulsed_ms = -DAY_MS
         self._board = steel.board_of(self.doors)
         self._clock = clock
         self._ground = ground
@@ -45,6 +57,17 @@ class Steelwork:
         self.happen(Tick())
         return self.staffed or isinstance(self._board.locks[door - 1].leaf, steel.Open)
 
+    def is_sound(self, door: int) -> bool:
+        """Whether nothing is wrong with a lock, its coil, its sensor or its board."""
+        is_slow = self.slow_ms > 0 or self.rest_ms > 0 or bool(self._rests_until_ms) or self.wire.is_noisy
+        lock, knobs = self._board.locks[door - 1], self._board.knobs
+        is_bolted = lock.trouble is steel.Trouble.NONE and isinstance(lock.leaf, steel.Closed)
+        return not is_slow and is_bolted and not knobs.lying_doors
+
+    def rested_ms(self) -> int:
+        """How long ago the last lock was told to open."""
+        return self._clock.now_ms - self._pulsed_ms
+
     def open_doors(self) -> list[int]:
         """The doors that stand open now."""
         return [] if self.staffed else [door for door in range(1, self.doors + 1) if self.is_open(door)]
@@ -52,7 +75,15 @@ class Steelwork:
     def readings(self) -> dict[int, DoorReading]:
         """What the sensors say now."""
         self.happen(Tick())
-        return {} if self.staffed else dict(steel.sense(self._board))
+        if self._board.knobs.lying_doors:
+            self.felt[Kind.SENSOR_LIES] += 1
+        if self.staffed:
+            return {}
+        sensed = steel.sense(self._board)
+        if self.wire.is_noisy and not self.wire.tell_all(_bits_of(sensed)):
+            self.felt[Kind.BUS_NOISY] += 1
+            return dict.fromkeys(sensed, UNSEEN)
+        return dict(sensed)
 
     def lie(self, door: int) -> None:
         """The sensor of this door says the opposite of what is."""
@@ -74,6 +105,7 @@ class Steelwork:
     def heal(self) -> None:
         """Board, sensors and locks are sound again."""
         self.tell_the_truth()
+        self.wire.fall_silent()
         self.quicken()
         self.cool()
         for door in () if self.staffed else range(1, self.doors + 1):
@@ -111,7 +143,7 @@ class Steelwork:
             self.touch(door, Deed.TAKE)
 
     def _note_unseen(self, parcel: ParcelId, door: int) -> None:
-        if door in self._board.knobs.lying_doors:
+        if door in self._board.knobs.lying_doors or self.wire.is_noisy:
             self._ground.unseen.add(parcel)
 
     def unlock(
@@ -146,8 +178,10 @@ class Steelwork:
         for effect in effects:
             match effect:
                 case SendPulse(before_ms=before_ms):
+                    self.felt[Kind.BOARD_SLOW] += self.slow_ms > 0
                     self._clock.after(
-                        self.slow_ms, partial(self._pulse_in_time, door, before_ms, told=go_on, is_alive=is_alive)
+                        _POLL_MS + self.slow_ms,
+                        partial(self._pulse_in_time, door, before_ms, told=go_on, is_alive=is_alive),
                     )
                 case SampleAt(at_ms):
                     self._clock.at(at_ms, lambda: go_on(Sampled(self.readings().get(door, UNSEEN).door)))
@@ -162,14 +196,29 @@ class Steelwork:
         if now_ms > before_ms:
             answer: Answer = Rejected("deadline-passed")
         elif (rests_ms := self._rests_until_ms.get(door, 0) - now_ms) > 0:
+            self.felt[Kind.COILS_HOT] += 1
             answer = Rejected("lock-cooling", rests_ms)
         else:
-            answer = self._pulse(door)
-        self._clock.after(_ANSWER_MS, partial(told, Answered(answer)))
+            answer = self._pulse_by_wire(door)
+        self._clock.after(_NO_ANSWER_MS if answer == NoAck() else _ANSWER_MS, partial(told, Answered(answer)))
+
+    def _pulse_by_wire(self, door: int) -> Answer:
+        """What comes of a pulse when either the request or its answer may get lost on the bus."""
+        if not self.wire.ask_to_open(door):
+            self.felt[Kind.BUS_NOISY] += 1
+            return NoAck()
+        answer = self._pulse(door)
+        if self.wire.answer_opening(door):
+            return answer
+        self.felt[Kind.BUS_NOISY] += 1
+        return NoAck()
 
     def _pulse(self, door: int) -> Answer:
         self.pulses += 1
-        self._rests_until_ms[door] = self._clock.now_ms + self.rest_ms
+        self._pulsed_ms = self._clock.now_ms
+        self._feel(self._board.locks[door - 1].trouble)
+        if self.rest_ms:
+            self._rests_until_ms[door] = self._clock.now_ms + self.rest_ms
         self.on_pulse(door)
         answer = self.happen(steel.Unlock(door))
         assert answer is not None
@@ -178,8 +227,22 @@ class Steelwork:
             self._clock.at(at_ms, self._spring)
         return answer
 
+    def _feel(self, trouble: steel.Trouble) -> None:
+        self.felt[Kind.DOOR_JAMMED] += trouble is steel.Trouble.JAMMED
+        self.felt[Kind.DOOR_BLOCKED] += trouble is steel.Trouble.BLOCKED
+
     def _spring(self) -> None:
         self.happen(Tick())
+
+
+def _bits_of(sensed: Mapping[int, DoorReading]) -> bytes:
+    """The status bytes of a board that says a set bit for a shut door."""
+    bits = sum((reading.door is Door.CLOSED) << door - 1 for door, reading in sensed.items())
+    return bits.to_bytes(-(-len(sensed) // _SENSED_AT_ONCE), "big")
+
+
+def _nobody_judges(_rule: str, _what: str) -> None:
+    """Nobody asks what comes over the bus."""
 
 
 def _nobody_looks() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from restante.edge.boards.steel import Deed
 from restante.edge.memory import MemoryBook
 from restante.sim.chance import chance_of
@@ -15,6 +17,8 @@ from restante.sim.ground import Ground
 from restante.sim.hubside import WorkerKilled
 from restante.sim.machine import Machine
 from restante.sim.mailbox import address_of
+from restante.sim.mending import back_up, call_technician, restore
+from restante.sim.met import name_of
 from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
 
@@ -23,13 +27,15 @@ if TYPE_CHECKING:
 
 _GUESSES_AT_ONCE: Final = 8
 _PEOPLE: Final = 8
+_SETTLED_MS: Final = HOUR_MS
+_LOOKS_FOR_ROUND_MS: Final = 3 * SECOND_MS
 
 Strike = Callable[["World", Fault], None]
 
 
 def strike(world: "World", fault: Fault) -> None:
     """Let one fault happen, and end when its time is over."""
-    world.struck[fault.kind.name.lower().replace("_", "-")] += 1
+    world.struck[name_of(fault.kind)] += 1
     where = "the hub" if fault.source < 0 else world.names[fault.source]
     world.story.tell(f"{where}: {fault.kind.value}")
     _STRIKES[fault.kind](world, fault)
@@ -38,7 +44,23 @@ def strike(world: "World", fault: Fault) -> None:
 # --- at the hub
 
 
+def foresee(world: "World", fault: Fault) -> None:
+    """What has to be done before a fault strikes: the backup that a hub is restored from is as old as it says."""
+    if fault.kind is Kind.HUB_RESTORED:
+        world.clock.at(max(_SETTLED_MS, fault.at_ms - fault.lasts_ms), partial(_back_up, world, fault))
+
+
+def _back_up(world: "World", fault: Fault) -> None:
+    world.backups[fault] = back_up(world)
+
+
+def _restore_hub(world: "World", fault: Fault) -> None:
+    backup = world.backups.pop(fault, None)
+    world.felt[fault.kind] += backup is not None and restore(world, backup)
+
+
 def _kill_hub(world: "World", fault: Fault) -> None:
+    world.felt[fault.kind] += world.hub.process is not None
     world.hub.kill()
     world.clock.after(fault.lasts_ms, world.start_hub)
 
@@ -64,18 +86,22 @@ def _stop_store(world: "World", fault: Fault) -> None:
 
 
 def _kill_worker(world: "World", fault: Fault) -> None:
-    del fault
-    world.hub.kill_worker = "before"
+    def stop() -> None:
+        world.hub.before_task = lambda: None
+        world.felt[fault.kind] += 1
+        raise WorkerKilled
+
+    world.hub.before_task = stop
 
 
 def _kill_worker_late(world: "World", fault: Fault) -> None:
-    del fault
     rows = world.rows
     if not isinstance(rows, FragileRows):
         return
 
     def stop() -> None:
         rows.before_finish = lambda: None
+        world.felt[fault.kind] += 1
         raise WorkerKilled
 
     rows.before_finish = stop
@@ -106,11 +132,13 @@ def _replay(world: "World", fault: Fault) -> None:
     source = world.sources[fault.source]
     frames, link = world.watch.old_frames(source), world.links.get(source)
     if frames and link is not None and link.is_open:
+        world.felt[fault.kind] += 1
         link.to_source(frames[fault.amount % len(frames)])
 
 
 def _cut_power(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
+    world.felt[fault.kind] += machine.is_on
     _turn_off(machine)
     world.clock.after(fault.lasts_ms, partial(world.start, machine))
 
@@ -141,6 +169,12 @@ def _make_sensor_lie(world: "World", fault: Fault) -> None:
         world.clock.after(fault.lasts_ms, steel.tell_the_truth)
 
 
+def _disturb_bus(world: "World", fault: Fault) -> None:
+    wire = world.machines[fault.source].steel.wire
+    wire.is_noisy = True
+    world.clock.after(fault.lasts_ms, wire.fall_silent)
+
+
 def _slow_board(world: "World", fault: Fault) -> None:
     steel = world.machines[fault.source].steel
     steel.slow_ms = fault.amount * 2 * SECOND_MS
@@ -149,13 +183,14 @@ def _slow_board(world: "World", fault: Fault) -> None:
 
 def _heat_coils(world: "World", fault: Fault) -> None:
     steel = world.machines[fault.source].steel
-    steel.rest_ms = fault.amount * 6 * SECOND_MS
+    steel.rest_ms = fault.amount * (6 if fault.amount % 2 else 900) * SECOND_MS
     world.clock.after(fault.lasts_ms, steel.cool)
 
 
 def _start_with_wrong_clock(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
     machine.off_ms += fault.amount
+    world.felt[fault.kind] += machine.is_on
     machine.lose_power()
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
@@ -163,12 +198,14 @@ def _start_with_wrong_clock(world: "World", fault: Fault) -> None:
 def _turn_clock(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
     machine.off_ms += fault.amount
+    world.felt[fault.kind] += machine.is_on
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
 
 def _let_clock_drift(world: "World", fault: Fault) -> None:
     machine = world.machines[fault.source]
     machine.drift(fault.amount)
+    world.felt[fault.kind] += machine.is_on
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
 
@@ -185,9 +222,38 @@ def _replace_controller(world: "World", fault: Fault) -> None:
 
 def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
     machine = world.machines[fault.source]
+    world.felt[fault.kind] += 1
     machine.take_book(MemoryBook(old.source))
+    world.watch.new_controller(machine.source)
     world.start(machine)
     world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
+
+
+def _lose_controller(world: "World", fault: Fault) -> None:
+    """As `_replace_controller`, and the old disk is gone for good: what it had not sent nobody will ever hear of."""
+    machine, old = world.machines[fault.source], world.machines[fault.source].book
+    if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
+        return
+    _turn_off(machine)
+    if link := world.links.get(machine.source):
+        link.drop(by_hub=True)
+    world.begin_epoch(fault.source, old.head.epoch + 1, partial(_install_another, world, fault, old))
+
+
+def _install_another(world: "World", fault: Fault, old: MemoryBook) -> None:
+    machine = world.machines[fault.source]
+    world.felt[fault.kind] += 1
+    world.lost_books.add(machine.source)
+    world.ground.unseen |= world.handed_out_unheard(old)
+    machine.take_book(MemoryBook(old.source))
+    world.watch.new_controller(machine.source)
+    world.start(machine)
+    world.clock.after(fault.lasts_ms, partial(call_technician, world, fault.source, until_done=True))
+
+
+def _call_technician(world: "World", fault: Fault) -> None:
+    world.felt[fault.kind] += world.machines[fault.source].is_on
+    call_technician(world, fault.source, until_done=False)
 
 
 def _find_disk(world: "World", fault: Fault, old: MemoryBook) -> None:
@@ -218,6 +284,7 @@ def _clone(world: "World", fault: Fault) -> None:
     steel = Steelwork(original.source, old.sizes, world.clock, ground=Ground(), staffed=old.staffed)
     clone = world.controller(fault.source, steel, copy.deepcopy(original.book))
     world.clones.append(clone)
+    world.felt[fault.kind] += 1
     clone.start()
     world.clock.after(fault.lasts_ms, clone.lose_power)
 
@@ -233,6 +300,17 @@ def _mix_up(world: "World", fault: Fault) -> None:
     world.doorstep.careless.add(world.sources[fault.source])
 
 
+def _revoke_in_round(world: "World", fault: Fault) -> None:
+    """The code of a courier who still has parcels to put in is taken away, and tried again."""
+    source = world.sources[fault.source]
+    if source in world.watch.rounds and world.doorstep.left_to_bring[source] > 0:
+        world.felt[fault.kind] += 1
+        world.revoke_round(fault.source)
+    elif fault.lasts_ms > 0:
+        later = msgspec.structs.replace(fault, lasts_ms=fault.lasts_ms - _LOOKS_FOR_ROUND_MS)
+        world.clock.after(_LOOKS_FOR_ROUND_MS, partial(_revoke_in_round, world, later))
+
+
 def _understate_size(world: "World", fault: Fault) -> None:
     world.folk.understate(fault.amount)
 
@@ -244,6 +322,7 @@ def _pass_code_on(world: "World", fault: Fault) -> None:
 def _guess(world: "World", fault: Fault) -> None:
     """Somebody types one code after the other for hours, and pulls the plug when the machine has had enough of it."""
     machine, chance = world.machines[fault.source], chance_of(world.seed, f"guesses/{fault.at_ms}")
+    world.felt[fault.kind] += machine.is_on
     for after_ms in range(0, fault.lasts_ms, 3 * MINUTE_MS):
         codes = [f"{chance.randrange(10**8):08}" for _ in range(_GUESSES_AT_ONCE)]
         world.clock.after(after_ms, partial(world.folk.walk, world.doorstep.guess(machine, codes)))
@@ -262,6 +341,9 @@ _STRIKES: Final[Mapping[Kind, Strike]] = {
     Kind.ACKS_LOST: _weather,
     Kind.MANIFESTS_LATE: _weather,
     Kind.ENTRIES_ALTERED: _weather,
+    Kind.LINE_NOISY: _weather,
+    Kind.BUS_NOISY: _disturb_bus,
+    Kind.ROUND_REVOKED: _revoke_in_round,
     Kind.MANIFEST_REPLAYED: _replay,
     Kind.BANK_KILLED: _cut_power,
     Kind.BANK_KILLED_IN_STEP: _cut_power_in_step,
@@ -285,6 +367,9 @@ _STRIKES: Final[Mapping[Kind, Strike]] = {
     Kind.CLOCK_DRIFTS: _let_clock_drift,
     Kind.DISK_CLONED: _clone,
     Kind.CONTROLLER_REPLACED: _replace_controller,
+    Kind.CONTROLLER_LOST: _lose_controller,
+    Kind.TECHNICIAN_COMES: _call_technician,
+    Kind.HUB_RESTORED: _restore_hub,
     Kind.DOOR_SHUT_EARLY: _be_hasty,
     Kind.PARCELS_MIXED_UP: _mix_up,
     Kind.SIZE_WRONG: _understate_size,

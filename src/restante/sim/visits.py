@@ -5,6 +5,7 @@ to, take what bears their name, push doors shut, and go when nothing happens. Wh
 is said at once (`Doorstep.breach`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from random import Random
 from typing import Final, Protocol
@@ -14,7 +15,9 @@ from restante.edge.boards.steel import Deed
 from restante.edge.inputs import Choice, Chosen, CodeEntered, Input, ParcelScanned
 from restante.edge.screens import Screen
 from restante.sim.clock import MINUTE_MS, SECOND_MS
+from restante.sim.faults import Kind
 from restante.sim.ground import Behind, Ground, Hands
+from restante.sim.met import Felt
 from restante.sim.steelwork import Steelwork
 
 Walk = Generator[int, None, None]
@@ -27,6 +30,8 @@ USED_CODE: Final = "2: a used code opens nothing"
 WRONG_CODE: Final = "a wrong code opens nothing"
 OWN_DOOR: Final = "a door opens for those whose parcels lie behind it"
 FREE_DOOR: Final = "5: no compartment is chosen that has somebody else's parcel in it"
+_FETCHES_MS: Final = 4 * SECOND_MS
+"""What a courier takes to fetch the next parcel from the van."""
 _LOOKS = 40
 _LOOK_MS = 500
 _PATIENCE_LOOKS = 40
@@ -67,7 +72,11 @@ class Doorstep:
         self.sizes: dict[ParcelId, int] = {}
         self.hasty: set[SourceId] = set()
         self.careless: set[SourceId] = set()
+        self.left_to_bring: Counter[SourceId] = Counter()
+        self.felt: Felt = Counter()
         self.on_guess: Callable[[SourceId], None] = _nobody_counts
+        self.type: Callable[[Box, CodeEntered], None] = lambda box, given: box.give(given)
+        self.on_round: Callable[[SourceId, str | None], None] = _nobody_notes
 
     def hands_of(self, parcel: ParcelId) -> Hands:
         """Who gets a parcel back that could not be put in."""
@@ -77,18 +86,18 @@ class Doorstep:
 
     def collect(self, box: Box, person: int, code: str, *, leaves_it: bool = False) -> Walk:
         """A recipient types a code, takes what is theirs from each door that opens, and shuts it."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             if box.steel.staffed:
                 yield from self._collect_at_desk(box, person, code)
             else:
                 yield from self._collect_at_doors(box, person, code, leaves_it=leaves_it)
         finally:
-            self._leave(box)
+            self.leave(box)
 
     def _collect_at_doors(self, box: Box, person: int, code: str, *, leaves_it: bool) -> Walk:
         for _ in range(3):
-            box.give(CodeEntered(code, _channel(box)))
+            self.type(box, CodeEntered(code, _channel(box)))
             door = yield from self._wait_for_door(box, _asks_to_take)
             if door is None:
                 yield from self._help_oneself(box, person)
@@ -102,7 +111,7 @@ class Doorstep:
         """Staff fetch what the screen lists and press "done"; if it goes dark over it, once more when it is back."""
         handed = False
         for _ in range(3):
-            box.give(CodeEntered(code, _channel(box)))
+            self.type(box, CodeEntered(code, _channel(box)))
             yield 2 * SECOND_MS
             if box.screen is None or box.screen.door is None or not _asks_to_take(box.screen):
                 return
@@ -126,11 +135,11 @@ class Doorstep:
 
     def guess(self, box: Box, codes: list[str], *, rule: str = WRONG_CODE) -> Walk:
         """Somebody types codes that open nothing here, or nothing any more."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             for code in codes:
                 before = box.steel.pulses
-                box.give(CodeEntered(code, _channel(box)))
+                self.type(box, CodeEntered(code, _channel(box)))
                 if _says(box, "kiosk.code.wrong"):
                     self.on_guess(box.source)
                 yield 3 * SECOND_MS
@@ -138,7 +147,7 @@ class Doorstep:
                     self.breach(rule, f"a wrong code opened something at {box.source}")
                     return
         finally:
-            self._leave(box)
+            self.leave(box)
 
     def _take_mine(self, box: Box, door: int, person: int, *, leaves_it: bool) -> Walk:
         inside = self.ground.behind(box.source, door)
@@ -167,10 +176,10 @@ class Doorstep:
 
     def drop_off(self, box: Box, parcel: ParcelId, code: str) -> Walk:
         """A sender types the code and puts the parcel in."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
             for _ in range(2):
-                box.give(CodeEntered(code, _channel(box)))
+                self.type(box, CodeEntered(code, _channel(box)))
                 yield from self._put_where_asked(box, parcel)
                 if box.screen is not None:
                     break
@@ -178,29 +187,45 @@ class Doorstep:
             if box.steel.staffed and _page(box) != "done":
                 self._hand_back(box, parcel)
         finally:
-            self._leave(box)
+            self.leave(box)
 
     def round(self, box: Box, code: str, load: list[ParcelId]) -> Walk:
         """A courier opens a round, puts in what was brought, takes back what is listed, and closes the round."""
-        yield from self._queue(box)
+        yield from self.queue(box)
         try:
-            is_open = yield from self._open_round(box, code)
+            is_open = yield from self.open_round(box, code)
             if not is_open:
                 return
-            for scanned, parcel in self._mixed_up(box, load):
+            for done, (scanned, parcel) in enumerate(self._mixed_up(box, load)):
+                self.left_to_bring[box.source] = len(load) - done
+                yield _FETCHES_MS
                 if self.ground.spots[parcel] is Hands.CARRIER:
                     yield from self._deposit(box, parcel, code, scanned=scanned)
             yield from self._take_back(box)
             box.give(Chosen(Choice.CLOSE_ROUND))
             yield SECOND_MS
         finally:
-            self._leave(box)
+            self.left_to_bring.pop(box.source, None)
+            self.on_round(box.source, None)
+            self.leave(box)
 
-    def _open_round(self, box: Box, code: str) -> Generator[int, None, bool]:
+    def try_code(self, box: Box, code: str) -> Walk:
+        """Somebody types a code, and goes when it does something."""
+        yield from self.queue(box)
+        try:
+            self.type(box, CodeEntered(code, _channel(box)))
+            yield 2 * SECOND_MS
+            box.give(Chosen(Choice.CLOSE_ROUND))
+        finally:
+            self.leave(box)
+
+    def open_round(self, box: Box, code: str) -> Generator[int, None, bool]:
+        """Type a courier's code, once more if nothing comes of it; whether a round is open."""
         for _ in range(2):
-            box.give(CodeEntered(code, _channel(box)))
+            self.type(box, CodeEntered(code, _channel(box)))
             yield 2 * SECOND_MS
             if _page(box) == "round":
+                self.on_round(box.source, code)
                 return True
         return False
 
@@ -209,6 +234,7 @@ class Doorstep:
         if box.source not in self.careless or len(load) < 2:
             return list(zip(load, load, strict=True))
         self.careless.remove(box.source)
+        self.felt[Kind.PARCELS_MIXED_UP] += 1
         one, other, *rest = load
         self.ground.unseen |= {one, other}
         self.tell(f"the courier takes {self.codes[one]} for {self.codes[other]}, and the other way round")
@@ -222,7 +248,7 @@ class Doorstep:
             if _page(box) == "round":
                 break
             yield from self._wait_for_light(box)
-            is_open = yield from self._open_round(box, code)
+            is_open = yield from self.open_round(box, code)
             if not is_open:
                 break
         if box.steel.staffed and not _says(box, "kiosk.deposit.done", "kiosk.deposit.used"):
@@ -250,6 +276,7 @@ class Doorstep:
                 continue
             if not self._fits(box, parcel, door):
                 self.tell(f"{self.codes[parcel]} does not fit behind door {door} of {box.source[-6:]}")
+                self.felt[Kind.SIZE_WRONG] += 1
                 box.give(Chosen(Choice.TOO_BIG))
                 if not box.steel.staffed:
                     yield from self._shut(box, door)
@@ -273,6 +300,7 @@ class Doorstep:
         if box.steel.staffed or box.source not in self.hasty:
             return False
         self.hasty.remove(box.source)
+        self.felt[Kind.DOOR_SHUT_EARLY] += 1
         self.tell(f"somebody at {box.source[-6:]} pushes the door shut too early")
         return True
 
@@ -298,7 +326,8 @@ class Doorstep:
 
     # --- screens and doors
 
-    def _queue(self, box: Box) -> Walk:
+    def queue(self, box: Box) -> Walk:
+        """Wait until nobody else stands there."""
         while box.is_taken:
             yield MINUTE_MS
         box.is_taken = True
@@ -314,7 +343,7 @@ class Doorstep:
             yield _LOOK_MS
         return None
 
-    def _leave(self, box: Box) -> None:
+    def leave(self, box: Box) -> None:
         """Good people push doors shut that they find open."""
         for door in box.steel.open_doors():
             box.steel.touch(door, Deed.PUSH)
@@ -372,6 +401,10 @@ def _asks_to_put(screen: Screen) -> bool:
 
 def _asks_to_take(screen: Screen) -> bool:
     return any(line.key in {"kiosk.door.take", "kiosk.door.take_all", "kiosk.counter.parcel"} for line in screen.lines)
+
+
+def _nobody_notes(_source: SourceId, _code: str | None) -> None:
+    """Nobody notes who is at work."""
 
 
 def _nobody_counts(_source: SourceId) -> None:

@@ -1,7 +1,7 @@
 """What is watched while a story goes on: every pulse to a lock against what the book had flushed before it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from restante.edge.keeping import Keeps
 from restante.sim.altering import Altered
 from restante.sim.clock import DAY_MS, HOUR_MS, Clock
 from restante.sim.machine import Machine
+from restante.sim.noise import READERS
 from restante.wire.codec import digest
 from restante.wire.journal import Entry
 
@@ -20,6 +21,7 @@ ONCE: Final = "2: no intent acts twice"
 IN_TIME: Final = "3: no actuation after its deadline"
 SHUT: Final = "5: no compartment is chosen that is open or in doubt"
 IN_FORCE: Final = "10: a revocation is in force"
+REVOKED: Final = "10: a revoked code opens nothing"
 FOUND: Final = "6: an altered entry is found"
 GUESSES: Final = "8: guesses stay within policy"
 DEADLINE_MS: Final = 10_000
@@ -30,19 +32,30 @@ _PULSES_PER_INTENT: Final = 2
 _PAGE: Final = 100
 
 Generation = tuple[SourceId, int, int]
+Grants = Mapping[str, dict[str, Any]]
 
 
 class Watch:
     """Notes breaches as they happen, and how often each rule was asked."""
 
-    def __init__(self, clock: Clock, breach: Callable[[str, str], None], *, held: Callable[[Entry], bool]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        breach: Callable[[str, str], None],
+        *,
+        held: Callable[[Entry], bool],
+        known: Callable[[SourceId], object],
+    ) -> None:
         self.asked: Counter[str] = Counter()
         self._clock = clock
-        self._breach = breach
+        self.breach = breach
+        self.rounds: dict[SourceId, str] = {}
         self._held = held
+        self._known = known
         self._pulses: Counter[tuple[SourceId, int, int]] = Counter()
-        self._states: dict[str, frozenset[str]] = {}
-        self._grants: dict[Generation, frozenset[str]] = {}
+        self._states: dict[str, Grants] = {}
+        self._grants: dict[Generation, Grants] = {}
+        self._listed: defaultdict[SourceId, set[str]] = defaultdict(set)
         self._frames: defaultdict[SourceId, list[str]] = defaultdict(list)
         self._guesses: defaultdict[SourceId, list[int]] = defaultdict(list)
         self._altered: dict[SourceId, dict[int, Altered]] = {}
@@ -57,12 +70,28 @@ class Watch:
         sent = msgspec.json.decode(frame)
         document: dict[str, Any] = msgspec.json.decode(sent["document"])
         if sent["full"]:
-            name, grants = digest(sent["document"].encode()), frozenset(document["grants"])
+            name, grants = digest(sent["document"].encode()), document["grants"]
         else:
-            before = self._states[document["base"]] - set(document.get("revoke", ()))
-            name, grants = document["digest"], before | set(document.get("grants", {}))
+            revoked = set(document.get("revoke", ()))
+            before = {key: grant for key, grant in self._states[document["base"]].items() if key not in revoked}
+            name, grants = document["digest"], before | document.get("grants", {})
         self._states[name] = grants
         self._grants[source, document["hub_epoch"], document["generation"]] = grants
+
+    def list_in_force(self, machine: Machine, *, before: Entry | None = None) -> Grants:
+        """The grants of the list that a book says is in force, or was when it wrote an entry down."""
+        entries = (e for e in newest_first(machine.book) if e.kind == "manifest-applied")
+        applied = next((e for e in entries if before is None or _order(e) < _order(before)), None)
+        if applied is None:
+            return {}
+        key = (machine.source, int(applied.data["hub_epoch"]), int(applied.data["generation"]))
+        grants = self._grants.get(key, {})
+        self._listed[machine.source] |= {grant["verifier"] for grant in grants.values() if "verifier" in grant}
+        return grants
+
+    def was_listed(self, source: SourceId, verifier: str) -> bool:
+        """Whether a code was ever on a list that was in force there when something was asked."""
+        return verifier in self._listed[source]
 
     def old_frames(self, source: SourceId) -> Sequence[str]:
         """Manifests that this source was sent before the newest one."""
@@ -75,6 +104,10 @@ class Watch:
     def saw_altered(self, source: SourceId, altered: Altered) -> None:
         """A batch is not what its source wrote; the hub must not take what is wrong in it."""
         self._altered[source][altered.number] = altered
+
+    def saw_bus(self) -> None:
+        """Something came over a bus and was read."""
+        self.asked[READERS] += 1
 
     def _judge_answer(self, source: SourceId, frame: str) -> None:
         """Entries that were altered are refused, unless the hub has them as they were written from another sending."""
@@ -90,7 +123,22 @@ class Watch:
 
     def _judge_taken(self, altered: Altered) -> None:
         if not self._held(altered.first):
-            self._breach(FOUND, f"entry {altered.first.seq} of {altered.first.source} was {altered.how}, and taken")
+            self.breach(FOUND, f"entry {altered.first.seq} of {altered.first.source} was {altered.how}, and taken")
+
+    def saw_noise(self, source: SourceId, arrives: Callable[[], None]) -> None:
+        """Something that is no message comes to a reader: it takes nothing of it, and nothing is raised."""
+        self.asked[READERS] += 1
+        before = self._known(source)
+        try:
+            arrives()
+        except Exception as upset:  # noqa: BLE001 - whatever it is, it should have been a refusal
+            self.breach(READERS, f"a reader at the line of {source} raises {type(upset).__name__}")
+        if self._known(source) != before:
+            self.breach(READERS, f"noise on the line of {source} was taken for an entry")
+
+    def new_controller(self, source: SourceId) -> None:
+        """Another machine stands there, which has seen no guess; nobody changes one for another to go on guessing."""
+        self._guesses[source].clear()
 
     def saw_guess(self, source: SourceId) -> None:
         """A source looked at a wrong code and said so."""
@@ -99,40 +147,40 @@ class Watch:
         guesses.append(now_ms)
         for span_ms, most in _MOST_GUESSES.items():
             if len(guesses) > most and guesses[-most - 1] > now_ms - span_ms:
-                self._breach(GUESSES, f"{source} has looked at more than {most} codes in {span_ms // HOUR_MS} hours")
+                self.breach(GUESSES, f"{source} has looked at more than {most} codes in {span_ms // HOUR_MS} hours")
 
     def saw_pulse(self, machine: Machine, door: int) -> None:
         """A lock is told to open: a flushed intent of this start must stand for it, on a grant in force, used once."""
         self.asked[FLUSHED] += 1
         intent = next((entry for entry in newest_first(machine.book) if _is_intent(entry, door)), None)
         if intent is None:
-            self._breach(FLUSHED, f"door {door} of {machine.source} is unlocked, and no intent was ever written down")
+            self.breach(FLUSHED, f"door {door} of {machine.source} is unlocked, and no intent was ever written down")
             return
         key = (machine.source, intent.log_epoch, intent.seq)
         self._pulses[key] += 1
         self.asked[ONCE] += 1
         if self._pulses[key] > _PULSES_PER_INTENT or intent.boot != machine.boot:
-            self._breach(ONCE, f"door {door} of {machine.source} is unlocked again on the intent of entry {intent.seq}")
+            self.breach(ONCE, f"door {door} of {machine.source} is unlocked again on the intent of entry {intent.seq}")
         self.asked[IN_TIME] += 1
         if machine.steady_ms() - intent.monotonic_ms > DEADLINE_MS:
-            self._breach(IN_TIME, f"door {door} of {machine.source} is unlocked long after entry {intent.seq}")
+            self.breach(IN_TIME, f"door {door} of {machine.source} is unlocked long after entry {intent.seq}")
         if self._pulses[key] == 1:
             self._judge_grant(machine, intent)
             self._judge_door(machine, intent, door)
 
     def _judge_grant(self, machine: Machine, intent: Entry) -> None:
+        """The grant of an intent is on the list in force, and so is the code of the round in which a courier acts."""
         self.asked[IN_FORCE] += 1
-        applied = next(
-            (e for e in newest_first(machine.book) if e.kind == "manifest-applied" and _order(e) < _order(intent)), None
-        )
-        grants = frozenset[str]()
-        if applied is not None:
-            key = (machine.source, int(applied.data["hub_epoch"]), int(applied.data["generation"]))
-            grants = self._grants.get(key, frozenset())
-        if intent.data["grant"] not in grants:
-            self._breach(
-                IN_FORCE, f"{machine.source} acts on {intent.data['grant']}, which is not on the list in force"
-            )
+        grants, name = self.list_in_force(machine, before=intent), intent.data["grant"]
+        if name not in grants:
+            self.breach(IN_FORCE, f"{machine.source} acts on {name}, which is not on the list in force")
+            return
+        code = self.rounds.get(machine.source)
+        if code is None or grants[name]["kind"] not in {"deposit", "recall"} or "verifier" in grants[name]:
+            return
+        self.asked[IN_FORCE] += 1
+        if not any(grant["kind"] == "service" and grant["verifier"] == code for grant in grants.values()):
+            self.breach(IN_FORCE, f"{machine.source} acts in a round whose code is not on the list in force")
 
     def _judge_door(self, machine: Machine, intent: Entry, door: int) -> None:
         if intent.data["action"] != "deposit":
@@ -141,9 +189,9 @@ class Watch:
         seen = (one for one in newest_first(machine.book) if one.kind == "condition-seen" and one.data["door"] == door)
         condition = next((one.data["condition"] for one in seen), Condition.IN_ORDER)
         if condition != Condition.IN_ORDER:
-            self._breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit, and is {condition}")
+            self.breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit, and is {condition}")
         if machine.steel.is_open(door):
-            self._breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit while it stands open")
+            self.breach(SHUT, f"door {door} of {machine.source} was chosen for a deposit while it stands open")
 
 
 def newest_first(book: Keeps) -> Iterator[Entry]:

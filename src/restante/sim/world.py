@@ -6,7 +6,7 @@ change what people do.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -22,20 +22,23 @@ from restante.edge.memory import MemoryBook
 from restante.hub.engine import Accepted
 from restante.hub.fleet.keys import verifier_of
 from restante.hub.fleet.manifests import ORG_SUBJECT
-from restante.hub.fleet.shelf import MemoryShelf
 from restante.sim.chance import chance_of
 from restante.sim.clock import HOUR_MS, MINUTE_MS, SECOND_MS, Clock, Story
-from restante.sim.cupboard import FragileRows, MemoryAttempts, MemoryVault
-from restante.sim.faults import Kind
+from restante.sim.cupboard import BackedUpShelf, FragileRows, MemoryAttempts, MemoryVault
+from restante.sim.faults import Fault, Kind
 from restante.sim.folk import Folk, Stage
 from restante.sim.ground import Ground
 from restante.sim.hubside import SETTINGS, HubSide, Stores, keys_from
 from restante.sim.links import Link, Weather
 from restante.sim.machine import Machine
 from restante.sim.mailbox import Mailboxes
+from restante.sim.mending import Backup, call_technician
+from restante.sim.met import Felt, Meeting, in_book
+from restante.sim.noise import Wire
 from restante.sim.steelwork import Steelwork
-from restante.sim.striking import strike
+from restante.sim.striking import foresee, strike
 from restante.sim.telling import Telling, telling_of
+from restante.sim.typed import Typing
 from restante.sim.visits import Doorstep
 from restante.sim.watch import Watch
 from restante.store.ledger import Credential, Ledger
@@ -44,6 +47,8 @@ from restante.wire.journal import Entry, write_entry
 T = TypeVar("T")
 
 _START_AGAIN_MS: Final = 10 * MINUTE_MS
+_TRIED_AGAIN_MS: Final = (30 * SECOND_MS, 10 * MINUTE_MS, 5 * HOUR_MS)
+"""When somebody tries a courier's code again that was taken away."""
 
 
 class World:
@@ -64,22 +69,32 @@ class World:
         self.story = Story(self.clock)
         self.breaches: dict[str, list[str]] = {}
         self.struck: Counter[str] = Counter()
+        self.felt: Felt = Counter()
+        self.meeting = Meeting(self.telling.faults)
         self.plot = self.telling.plot
         self.ground = Ground()
-        self.watch = Watch(self.clock, self.breach, held=self._is_held)
-        self.mail = Mailboxes(self.clock)
-        self.rows = ledger or FragileRows()
+        self.watch = Watch(self.clock, self.breach, held=self._is_held, known=self._known_of)
+        self.mail = Mailboxes(self.clock, self.felt)
+        self.rows = ledger or FragileRows(self.felt)
         self.points = tuple(self._id(number) for number in range(self.plot.points))
         self.sources = tuple(SourceId(self._id(number + 100)) for number in range(self.plot.points))
         self.names = tuple(f"Point {number}" for number in range(self.plot.points))
-        self.weather = tuple(Weather() for _ in self.sources)
+        self.places = {name: number for both in (self.points, self.sources) for number, name in enumerate(both)}
+        self.weather = tuple(Weather(self.felt) for _ in self.sources)
         self.links: dict[SourceId, Link] = {}
         self.clones: list[Machine] = []
+        self.lost_books: set[SourceId] = set()
+        self.backups: dict[Fault, Backup | None] = {}
+        self._epochs: defaultdict[int, int] = defaultdict(lambda: 1)
+        self._issued: Counter[tuple[int, int]] = Counter()
+        self._verifiers: dict[tuple[SourceId, str, int], str] = {}
         self._loop = loop
         self._books = books
         self.hub = self._hub()
         self.machines = tuple(self._machine(number) for number in range(self.plot.points))
         self.doorstep = Doorstep(self.ground, chance_of(seed, "visits"), breach=self.breach, tell=self.story.tell)
+        self.doorstep.felt = self.felt
+        self._watch_codes()
         self.doorstep.on_guess = self.watch.saw_guess
 
     def breach(self, rule: str, what: str) -> None:
@@ -87,11 +102,42 @@ class World:
         self.story.tell(f"BREACH: {what}")
         self.breaches.setdefault(rule, []).append(what)
 
+    def _known_of(self, source: SourceId) -> object:
+        """How far hub and book have come with a journal."""
+        book, rows = self.machines[self.places[source]].book, self.rows
+        return book.head, rows.kept_sources.get(source) if isinstance(rows, FragileRows) else None
+
     def _is_held(self, entry: Entry) -> bool:
         """Whether the hub holds an entry as it was written."""
         span = range(entry.seq, entry.seq + 1)
         rows = self.wait(self.rows.journal(SourceId(entry.source), entry.log_epoch, span))
         return [row.entry for row in rows] == [write_entry(entry)]
+
+    def _watch_codes(self) -> None:
+        """Have every code that people type judged, and every courier's round."""
+        by_source = {machine.source: machine for machine in self.machines}
+        typing = Typing(self.watch, self.clock, self.ground, verifier=self.verifier, is_cut_off=self._is_cut_off)
+        self.doorstep.type = lambda box, given: typing.enter(by_source[box.source], given)
+        self.doorstep.on_round = self._note_round
+
+    def _note_round(self, source: SourceId, code: str | None) -> None:
+        if code is None:
+            self.watch.rounds.pop(source, None)
+        else:
+            epoch = self.machines[self.places[source]].book.head.epoch
+            self.watch.rounds[source] = self.verifier(source, code, epoch)
+
+    def _is_cut_off(self, source: SourceId) -> bool:
+        link = self.links.get(source)
+        return link is None or not link.is_open or self.weather[self.places[source]].has(Kind.LINK_CUT)
+
+    def verifier(self, source: SourceId, code: str, epoch: int) -> str:
+        """What a list holds in place of a code."""
+        key = (source, code, epoch)
+        if key not in self._verifiers:
+            keys = self.hub.stores.keys
+            self._verifiers[key] = verifier_of(code, keys, source=source, epoch=epoch, settings=SETTINGS)
+        return self._verifiers[key]
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The outcome of something asynchronous."""
@@ -125,6 +171,7 @@ class World:
         if (changes_at := self.telling.season.changes_at) is not None:
             self.clock.at((millis(changes_at) - millis(self.clock.start)), self._note_change)
         for fault in self.telling.faults:
+            foresee(self, fault)
             self.clock.at(fault.at_ms, partial(strike, self, fault))
 
     def _note_change(self) -> None:
@@ -137,7 +184,8 @@ class World:
 
     def _hub(self) -> HubSide:
         chance = chance_of(self.seed, "hub")
-        shelf = MemoryShelf(self.rows, SETTINGS)
+        shelf = BackedUpShelf(self.rows, SETTINGS)
+        self.shelf = shelf
         stores = Stores(self.rows, MemoryVault(), MemoryAttempts(), shelf, keys_from(chance))
         return HubSide(stores, self.mail, self.clock, story=self.story, chance=chance, run=self.wait)
 
@@ -157,6 +205,10 @@ class World:
             steel, book, self.clock, kind=self._kind(number), story=self.story,
             chance=chance_of(self.seed, f"machine/{number}/{len(self.clones)}"), dial=partial(self._dial, number),
         )  # fmt: skip
+        machine.fuse.felt = steel.felt = self.felt
+        machine.on_entry = lambda kind: self.meeting.note(in_book(kind), self.clock.now_ms, number)
+        chance = chance_of(self.seed, f"wire/{number}/{len(self.clones)}")
+        steel.wire = Wire(chance, breach=self.breach, asked=self.watch.saw_bus)
         steel.on_pulse = partial(self.watch.saw_pulse, machine)
         return machine
 
@@ -170,6 +222,7 @@ class World:
         link = Link(self.clock, chance_of(self.seed, f"link/{source}/{self.clock.now_ms}"), weather, story=self.story)
         link.on_down = partial(self.watch.saw_frame, source)
         link.on_altered = partial(self.watch.saw_altered, source)
+        link.on_noise = partial(self.watch.saw_noise, source)
         self.watch.saw_line(source)
         if not self.hub.dial(link):
             return None
@@ -206,17 +259,59 @@ class World:
         if outcomes is None:
             self.clock.after(5 * MINUTE_MS, partial(self.begin_epoch, number, epoch, then))
             return
+        self._epochs[number] = epoch
         for carrier in range(self.plot.carriers):
-            self._courier_code(carrier, number, epoch)
+            self._put_credential(carrier, number, self.rounds[carrier, number])
         then()
 
-    def _courier_code(self, carrier: int, number: int, epoch: int = 1) -> str:
-        code = f"{chance_of(self.seed, f'courier/{carrier}/{number}').randrange(10**8):08}"
-        keys = self.hub.stores.keys
-        verifier = verifier_of(code, keys, source=self.sources[number], epoch=epoch, settings=SETTINGS)
-        credential = Credential(self.points[number], f"{ORG_SUBJECT}carrier-{carrier}", epoch, verifier)
-        assert self.wait(self.rows.put_credential(credential))
+    def _courier_code(self, carrier: int, number: int, *, issue: int = 0) -> str:
+        code = f"{chance_of(self.seed, f'courier/{carrier}/{number}/{issue}').randrange(10**8):08}"
+        self._put_credential(carrier, number, code)
         return code
+
+    def _put_credential(self, carrier: int, number: int, code: str) -> None:
+        epoch = self._epochs[number]
+        verifier = self.verifier(self.sources[number], code, epoch)
+        subject, issue = f"{ORG_SUBJECT}carrier-{carrier}", epoch + 100 * self._issued[carrier, number]
+        credential = Credential(self.points[number], subject, issue, verifier)
+        assert self.wait(self.rows.put_credential(credential))
+
+    def handed_out_unheard(self, old: Keeps) -> set[ParcelId]:
+        """Parcels that a book says were taken out, and of which the hub has not heard."""
+        head = self.wait(self.rows.source(SourceId(old.source)))
+        reached = {log.epoch: head.reached(log.epoch) if head else None for log in old.extents()}
+        unheard = (
+            entry
+            for log in old.extents()
+            for entry in old.entries_from(1, log.seq, epoch=log.epoch)
+            if entry.seq > (known.seq if (known := reached[log.epoch]) else 0)
+        )
+        return {ParcelId(entry.data["parcel"]) for entry in unheard if entry.kind == "parcel-taken-out"}
+
+    def epochs(self) -> dict[int, int]:
+        """The log epoch of every source, by number."""
+        return {number: self._epochs[number] for number in range(self.plot.points)}
+
+    def issue_codes_again(self) -> None:
+        """Every courier's code is put where sources are told of it, as after a restore."""
+        for (carrier, number), code in self.rounds.items():
+            self._put_credential(carrier, number, code)
+
+    def revoke_round(self, number: int) -> None:
+        """Take the code of the round that is open at a source away, and give its carrier another one."""
+        source = self.sources[number]
+        for (carrier, at), code in self.rounds.items():
+            if at == number and self.verifier(source, code, self._epochs[number]) == self.watch.rounds.get(source):
+                self._issued[carrier, number] += 1
+                self.rounds[carrier, number] = self._courier_code(carrier, number, issue=self._issued[carrier, number])
+                self.story.tell(f"carrier {carrier} has another code at {self.names[number]}")
+                self.hub.refresh(self.points[number])
+                for wait_ms in _TRIED_AGAIN_MS:
+                    self.clock.after(wait_ms, partial(self._try_code, number, code))
+                return
+
+    def _try_code(self, number: int, code: str) -> None:
+        self.folk.walk(self.doorstep.try_code(self.machines[number], code))
 
     # --- what befalls it
 
@@ -247,3 +342,5 @@ class World:
             machine.steel.heal()
             self.start(machine)
         self.start_hub()
+        for source in sorted(self.lost_books):
+            call_technician(self, self.places[source], until_done=True)

@@ -183,7 +183,7 @@ def _read(decoder: "msgspec.json.Decoder[T]", frame: str | bytes) -> T | Refusal
         return Refusal("message-malformed", "frame", f"{len(frame)} bytes, at most {MAX_MESSAGE_BYTES}")
     try:
         return decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as broken:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         return Refusal("message-malformed", "frame", str(broken)[:120])
 
 
