@@ -27,7 +27,7 @@ from restante.sim.upgrade.outcome import Played
 from restante.sim.upgrade.pairs import BANKS, BROKEN_OFF, Work, accounted, forks_at, loaded, told_of
 from restante.sim.upgrade.versions import Version
 
-REFUSED: Final = re.compile(r"The database has migration \d{4}_\w+, which this program does not know: [^\n\"]+")
+REFUSED: Final = re.compile(r"The database has migration \d{4}_\w+, which this program does not know: [^\n\"(]+\w")
 """How a program says that it does not run on the schema of a later version."""
 
 
@@ -184,7 +184,7 @@ async def be_refused(town: Town) -> None:
     try:
         await hub.ready()
     except ProgramFailed:
-        await hub.stop()
+        await hub.ended()
     else:
         raise Stuck(f"a hub of {town.before.name} started on a schema that it does not know")
     said = REFUSED.search(hub.log.read_bytes()[already:].decode(errors="replace"))

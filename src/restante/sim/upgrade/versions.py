@@ -25,7 +25,7 @@ The wire has had the form of today's version 1 for two hours by then, and the sc
 """
 
 _PACKAGE: Final = Path(__file__).parents[2]
-"""The folder that holds the package ``restante``."""
+"""The folder of the package ``restante``."""
 
 
 class HistoryMissing(Fault):
@@ -72,7 +72,7 @@ def before(folder: Path, *, commit: str = BEFORE, repository: Path = _PACKAGE) -
 
 def later(folder: Path, *, promise: str) -> Version:
     """This version with one migration more, whose text begins with ``promise``; unpacked into ``folder``."""
-    shutil.copytree(_PACKAGE / "restante", folder / "src" / "restante", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(_PACKAGE, folder / "src" / "restante", ignore=shutil.ignore_patterns("__pycache__"))
     number = len(migrate.load()) + 1
     text = f"{promise}\nALTER TABLE contact ADD COLUMN of_a_later_version text;\n"
     (folder / "src/restante/store/migrations" / f"{number:04}_later.sql").write_text(text, "utf-8")
