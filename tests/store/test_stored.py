@@ -54,7 +54,7 @@ def decoders() -> Iterator[msgspec.json.Decoder[Any]]:
 
 
 def test_every_stored_kind_is_known_here() -> None:
-    """Given all that the store decodes, when its kinds are listed, then each has golden files; events in `tests/core`."""
+    """Given all that the store decodes, when its kinds are listed, then each has golden files, or is an event."""
     read = {kind for one in decoders() for kind in variants(one.type)}
     assert read - set(variants(AnyEvent)) <= set(HUB.values())
     assert keeping._MAPS.keys() | keeping._VALUES.keys() <= BOOK.keys()

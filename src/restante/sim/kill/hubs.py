@@ -20,7 +20,7 @@ from restante.sim.kill.judge import Verdict
 from restante.sim.kill.load import Load
 from restante.sim.kill.machine import Stuck
 from restante.sim.kill.network import Network, second_hub
-from restante.sim.kill.reckoning import heads_of, reckon
+from restante.sim.kill.reckoning import reckon
 from restante.sim.kill.story import Story
 
 SOURCES: Final = 2
@@ -149,7 +149,7 @@ async def _under_load(
         await asyncio.gather(*lives)
     except (Stuck, TimeoutError) as stuck:
         tally.fault = f"{type(stuck).__name__}: {stuck}"
-    tally.heads = await heads_of(network)
+    tally.heads = await network.heads()
     over.set()
     await running
     for task in lives:

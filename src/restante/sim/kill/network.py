@@ -13,18 +13,19 @@ from typing import Any, Final
 
 import msgspec
 
-from restante.core.ids import SourceId
 from restante.core.refusals import Fault
 from restante.hub.notices.sink import Sink, open_sink
 from restante.sim.demo.api import Api
 from restante.sim.demo.children import LIFELINE
 from restante.sim.demo.world import admit
-from restante.store import embedded
-from restante.store.postgres import open_ledger
+from restante.store import embedded, statements
+from restante.store.tables import Rows, open_tables
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
 CARRIER: Final = "revontuli"
+
+_SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.sim.kill").items()}
 
 
 class ProgramFailed(Fault):
@@ -133,10 +134,17 @@ class Network(msgspec.Struct):
     second: Program | None = None
 
     async def held_of(self, source: str) -> int:
-        """How far the hub holds the journal of a source in its present epoch."""
-        async with open_ledger(self.dsn, writers=1, readers=1) as ledger:
-            head = await ledger.source(SourceId(source))
-        return 0 if head is None else head.seq
+        """How far the hub holds the journal of a source, in the latest epoch that it has entries of."""
+        found = await self._asked("held", {"source": source})
+        return int(found[0][0]) if found else 0
+
+    async def heads(self) -> dict[int, int]:
+        """How far each lane of the log has come."""
+        return {int(lane): int(head) for lane, head in await self._asked("heads", {})}
+
+    async def _asked(self, name: str, given: Mapping[str, Any]) -> Rows:
+        async with open_tables(self.dsn, name="proof", size=1, read_only=True) as tables:
+            return await tables.rows(_SQL[name], given)
 
     async def start_hub(self) -> None:
         """Start the hub, which was killed or stopped, and wait until it is ready."""

@@ -1,7 +1,6 @@
 """What a load and the stories beside it came to: every answer, entry, event and mail is looked for."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
@@ -13,10 +12,6 @@ from restante.sim.kill.network import Network
 from restante.sim.kill.story import Story
 from restante.store.check import check
 from restante.store.postgres import PostgresLedger, open_ledger
-from restante.store.statements import load as load_statements
-from restante.store.tables import open_tables
-
-_HEADS: Final = load_statements("restante.store", "sql/ledger.sql")["lane_heads"].text.encode()
 
 
 class Reckoned(msgspec.Struct, frozen=True):
@@ -28,12 +23,6 @@ class Reckoned(msgspec.Struct, frozen=True):
     mails: int
     mails_again: int
     verdict: Verdict
-
-
-async def heads_of(network: Network) -> dict[int, int]:
-    """How far each lane of the log has come, whatever version the schema is of."""
-    async with open_tables(network.dsn, name="proof", size=1, read_only=True) as tables:
-        return {int(lane): int(head) for lane, head in await tables.rows(_HEADS, {})}
 
 
 async def reckon(

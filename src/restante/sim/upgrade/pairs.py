@@ -15,7 +15,7 @@ from restante.sim.kill.banks import put_up, roomy_point
 from restante.sim.kill.load import Load
 from restante.sim.kill.machine import Stuck
 from restante.sim.kill.network import Network, ProgramFailed, network
-from restante.sim.kill.reckoning import Reckoned, heads_of, reckon
+from restante.sim.kill.reckoning import Reckoned, reckon
 from restante.sim.kill.story import ACTS, Story
 from restante.sim.upgrade.outcome import Played
 from restante.sim.upgrade.versions import Version
@@ -67,7 +67,7 @@ async def loaded(running: Network, *, name: str, urls: Sequence[str] = ()) -> As
     try:
         yield work
     finally:
-        work.heads = await heads_of(running)
+        work.heads = await running.heads()
         over.set()
         await working
 

@@ -51,18 +51,18 @@ class Version(msgspec.Struct, frozen=True):
 NOW: Final = Version("N")
 
 
-def before(folder: Path, *, commit: str = BEFORE, repository: Path = _PACKAGE) -> Version:
+def before(folder: Path, *, repository: Path = _PACKAGE) -> Version:
     """The version before, unpacked into ``folder``. Faults: ``HistoryMissing``, ``VersionMixed``."""
     try:
         packed = subprocess.run(  # noqa: S603 -- a commit that is named above
-            ["git", "archive", "--format=tar", commit, "src"],  # noqa: S607
+            ["git", "archive", "--format=tar", BEFORE, "src"],  # noqa: S607
             capture_output=True,
             check=True,
             cwd=_top(repository),
         ).stdout
     except (OSError, subprocess.CalledProcessError) as missing:
         raise HistoryMissing(
-            f"The history of the source tree down to commit {commit[:12]} is needed, and is not here: the version "
+            f"The history of the source tree down to commit {BEFORE[:12]} is needed, and is not here: the version "
             "before is built from it. Run this in a clone that has it all: git fetch --unshallow"
         ) from missing
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
