@@ -13,6 +13,7 @@ from restante.store.migrate import (
     MigrationFailed,
     MigrationsMalformed,
     SchemaNewer,
+    TableInUse,
     load,
     migrate,
     status,
@@ -108,6 +109,76 @@ def test_a_newer_database_is_refused(db: psycopg.Connection, tmp_path: Path) -> 
     (tmp_path / SECOND[0]).unlink()
     with pytest.raises(SchemaNewer, match="0002_weight"):
         migrate(db, tmp_path)
+
+
+def test_a_program_runs_on_what_later_migrations_promise(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given later migrations that promise to run with a program, when it starts, then it changes nothing and runs."""
+    third = ("0003_later.sql", "-- Runs with programs from migration 0001 on.\nALTER TABLE parcel ADD later int;\n")
+    migrate(
+        db, plant(tmp_path, FIRST, (SECOND[0], f"-- Runs with programs from migration 0001 on.\n{SECOND[1]}"), third)
+    )
+    for name in (SECOND[0], third[0]):
+        (tmp_path / name).unlink()
+    assert migrate(db, tmp_path) == ()
+    assert [row.name for row in status(db, tmp_path).ahead] == ["weight", "later"]
+
+
+@pytest.mark.parametrize("promise", ["", "-- Runs with programs from migration 0002 on.\n", "--Runs with programs"])
+def test_a_program_that_is_promised_nothing_does_not_run(db: psycopg.Connection, tmp_path: Path, promise: str) -> None:
+    """Given a later migration that promises nothing to a program of the first, when it starts, then it is refused."""
+    later = ("0003_later.sql", "-- Runs with programs from migration 0001 on.\nSELECT 1;\n")
+    migrate(db, plant(tmp_path, FIRST, (SECOND[0], promise + SECOND[1]), later))
+    for name in (SECOND[0], later[0]):
+        (tmp_path / name).unlink()
+    with pytest.raises(SchemaNewer, match="0002_weight"):
+        migrate(db, tmp_path)
+
+
+def test_promises_are_read_where_none_were_recorded(db: psycopg.Connection, tmp_path: Path) -> None:
+    """Given a record made by a program that knew no promises, when migrated, then nothing was promised, and then is."""
+    migrate(db, plant(tmp_path, FIRST))
+    db.execute("ALTER TABLE schema_migration DROP COLUMN runs_from")
+    assert [row.runs_from for row in status(db, tmp_path).applied] == [1]
+    plant(tmp_path, ("0002_weight.sql", "-- Runs with programs from migration 0001 on.\nSELECT 1;"))
+    migrate(db, tmp_path)
+    assert [row.runs_from for row in status(db, tmp_path).applied] == [1, 1]
+
+
+def test_nobody_waits_long_behind_a_migration_that_waits(
+    db: psycopg.Connection, empty_database: str, tmp_path: Path
+) -> None:
+    """Given somebody who holds a table, when a migration wants it, then readers pass, and it comes through."""
+    migrate(db, plant(tmp_path, FIRST))
+    plant(tmp_path, SECOND)
+    with psycopg.connect(empty_database) as holds, psycopg.connect(empty_database, autocommit=True) as other:
+        holds.execute("SELECT FROM parcel")
+        migrating = threading.Thread(target=migrate, args=(other, tmp_path))
+        migrating.start()
+        while not waiting(db):
+            assert migrating.is_alive()
+        db.execute("SET statement_timeout = '20s'")
+        assert db.execute("SELECT count(*) FROM parcel").fetchone() == (2,)
+        assert migrating.is_alive()
+        holds.rollback()
+        migrating.join()
+    assert status(db, tmp_path).pending == ()
+
+
+def waiting(db: psycopg.Connection) -> bool:
+    """Whether somebody waits for a table here."""
+    found = db.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation')").fetchone()
+    return found == (True,)
+
+
+def test_a_table_that_is_never_let_go_is_told(db: psycopg.Connection, empty_database: str, tmp_path: Path) -> None:
+    """Given somebody who never lets a table go, when patience ends, then the migration is named, nothing done."""
+    migrate(db, plant(tmp_path, FIRST))
+    plant(tmp_path, SECOND)
+    with psycopg.connect(empty_database) as holds:
+        holds.execute("SELECT FROM parcel")
+        with pytest.raises(TableInUse, match=r"0002_weight\.sql: a table that it changes is in use"):
+            migrate(db, tmp_path, patience_s=0)
+    assert [one.name for one in status(db, tmp_path).pending] == ["weight"]
 
 
 def test_a_row_out_of_order_is_refused(db: psycopg.Connection, tmp_path: Path) -> None:

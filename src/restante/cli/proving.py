@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from restante.cli.ending import Stop
 
-Part = Literal["sim", "bugs", "kill", "failover"]
+Part = Literal["sim", "bugs", "kill", "failover", "upgrade"]
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -20,6 +20,7 @@ class Wish(msgspec.Struct, frozen=True):
     processes: int | None
     shrink: int | None
     blind_spots: bool = False
+    json: bool = False
 
 
 def prove(
@@ -30,12 +31,14 @@ def prove(
     processes: Annotated[int | None, Parameter(help="On how many cores; all if nothing is said; of sim.")] = None,
     shrink: Annotated[int | None, Parameter(help="Find the smallest story in which this seed still fails.")] = None,
     blind_spots: Annotated[bool, Parameter(help="Tell which fault met which events, and which never; of sim.")] = False,
+    json: Annotated[bool, Parameter(negative="", help="Print the account as one JSON document; of upgrade.")] = False,
 ) -> None:
     """Prove for long; the account is kept by commit, and a proof that was stopped goes on.
 
     sim runs the simulation seed after seed, and bugs shows that it catches those planted. kill runs the real programs
     and kills them: banks at every named moment, hub, worker and database under load; it also restores a hub from a
-    backup, and ends by itself. failover kills real database servers under load and promotes their replicas.
+    backup, and ends by itself. failover kills real database servers under load and promotes their replicas. upgrade
+    runs programs of the version before and of this one together, upgrades and goes back, and ends by itself too.
     """
     from restante.sim.prove import parse_seeds
 
@@ -43,7 +46,7 @@ def prove(
         parse_seeds(seeds or "1")
     except ValueError:
         raise Stop("seeds-malformed", field="--seeds", rule="Seeds are a number or a span, as 7 or 1-300.") from None
-    sys.exit(_PROOFS[part](Wish(minutes, seeds, processes, shrink, blind_spots)))
+    sys.exit(_PROOFS[part](Wish(minutes, seeds, processes, shrink, blind_spots, json)))
 
 
 def _sim(wish: Wish) -> int:
@@ -74,9 +77,16 @@ def _failover(wish: Wish) -> int:
     return main(minutes=wish.minutes, seeds=wish.seeds)
 
 
+def _upgrade(wish: Wish) -> int:
+    from restante.sim.upgrade.prove import main
+
+    return main(minutes=wish.minutes, json=wish.json)
+
+
 _PROOFS: Final[dict[Part, Callable[[Wish], int]]] = {
     "sim": _sim,
     "bugs": _bugs,
     "kill": _kill,
     "failover": _failover,
+    "upgrade": _upgrade,
 }

@@ -299,7 +299,8 @@ class Attempts:
         if first.content != content:
             raise Refused(Refusal("key-reused", "Idempotency-Key"))
         # The instant too, so that a key that has been forgotten names another request when it comes again.
-        return Attempt(first.at, first, self._directory.keyed("seed", org, key, first.at.isoformat()))
+        instant = (first.at.isoformat(),) if first.dated else ()
+        return Attempt(first.at, first, self._directory.keyed("seed", org, key, *instant))
 
     async def pin(self, attempt: Attempt, choice: str) -> str:
         """What an attempt goes by: ``choice``, or what an earlier attempt went by."""

@@ -48,7 +48,8 @@ class Named(msgspec.Struct, frozen=True):
 class RequestNote(msgspec.Struct, frozen=True):
     """A request with an Idempotency-Key: a hash of the key, a hash of what was asked, and when.
 
-    ``pinned`` is what the first attempt went by, ``answer`` what it was answered with, sealed, where that is kept.
+    ``pinned`` is what the first attempt went by, ``answer`` what it was answered with, sealed, where that is kept; not
+    ``dated`` is what a hub of the version before noted, by which the instant has no part in what a request chooses.
     """
 
     org: OrgId
@@ -57,6 +58,7 @@ class RequestNote(msgspec.Struct, frozen=True):
     at: Instant
     pinned: str | None = None
     answer: bytes | None = None
+    dated: bool = True
 
 
 def code_of(parcel: ParcelId, attempt: int) -> str:

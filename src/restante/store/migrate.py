@@ -2,15 +2,22 @@
 
 What has been applied is recorded with a checksum in ``schema_migration``. An advisory lock lets one program at a time
 migrate; a second one waits and then finds nothing left to do.
+
+Programs of the version before go on meanwhile, and may be started again. A migration whose text begins with
+``-- Runs with programs from migration 0005 on.`` promises that programs run on it that know no more than that; the
+promise is recorded, so that they find it. Without it only programs run that know the migration itself. Nobody waits for
+long behind a migration that waits for a table: it gives up after ``LOCK_WAIT`` and tries again.
 """
 
 import contextlib
 import hashlib
 import importlib.resources
 import re
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from importlib.resources.abc import Traversable
+from typing import Final
 
 import msgspec
 import psycopg
@@ -22,7 +29,14 @@ from restante.store import connect
 PACKAGED: Traversable = importlib.resources.files("restante.store") / "migrations"
 """The migrations this program came with."""
 
+LOCK_WAIT: Final = "500ms"
+"""For how long a migration waits for a table, and whoever comes after it as well."""
+PATIENCE_S: Final = 600.0
+"""For how long a migration is tried again where others have the tables it needs."""
+
 _LOCK = int.from_bytes(b"restante")
+_PAUSE_S: Final = 0.5
+_PROMISE = re.compile(r"-- Runs with programs from migration (\d{4}) on\.$", re.MULTILINE)
 _FILE = re.compile(r"(\d{4})_([a-z][a-z0-9_]*)\.sql")
 _TABLE = """
     CREATE TABLE IF NOT EXISTS schema_migration (
@@ -31,6 +45,8 @@ _TABLE = """
         checksum text NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT now()
     )"""
+# Apart, because the table may have been made by a program that recorded no promises.
+_PROMISES = "ALTER TABLE schema_migration ADD COLUMN IF NOT EXISTS runs_from integer"
 
 
 class MigrationFault(Fault):
@@ -53,6 +69,12 @@ class MigrationFailed(MigrationFault):
     """A migration's SQL failed; nothing of it was kept."""
 
 
+class TableInUse(MigrationFault):
+    """Somebody has a table that a migration needs, and does not let go of it."""
+
+    retryable = True
+
+
 class Migration(msgspec.Struct, frozen=True):
     """One numbered step of the schema and the SHA-256 (hex) of its text."""
 
@@ -66,6 +88,12 @@ class Migration(msgspec.Struct, frozen=True):
         """The file it came from."""
         return f"{self.number:04}_{self.name}.sql"
 
+    @property
+    def runs_from(self) -> int:
+        """The migration that a program must know at least to run on this one: what it promises, or itself."""
+        promise = _PROMISE.match(self.text)
+        return self.number if promise is None else int(promise[1])
+
 
 class Applied(msgspec.Struct, frozen=True):
     """One row of ``schema_migration``."""
@@ -74,13 +102,15 @@ class Applied(msgspec.Struct, frozen=True):
     name: str
     checksum: str
     applied_at: datetime
+    runs_from: int
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What a database has and what it lacks."""
+    """What a database has, what it lacks, and what it has of a later version that this program runs on."""
 
     applied: tuple[Applied, ...]
     pending: tuple[Migration, ...]
+    ahead: tuple[Applied, ...] = ()
 
 
 def load(directory: Traversable = PACKAGED) -> tuple[Migration, ...]:
@@ -113,15 +143,23 @@ def _read(file: Traversable) -> Migration:
     return Migration(int(named[1]), named[2], checksum, text)
 
 
-def migrate(db: psycopg.Connection, directory: Traversable = PACKAGED) -> tuple[Migration, ...]:
-    """Apply what is missing and return it; ``db`` must be in autocommit. Faults: every ``MigrationFault``."""
+def migrate(
+    db: psycopg.Connection, directory: Traversable = PACKAGED, *, patience_s: float = PATIENCE_S
+) -> tuple[Migration, ...]:
+    """Apply what is missing and return it; ``db`` must be in autocommit. Faults: every ``MigrationFault``.
+
+    Nothing is missing where the database is of a later version whose migrations promise that this program runs on them.
+    """
     assert db.autocommit, "each migration needs a transaction of its own"
     known = load(directory)
     with _alone(db):
         db.execute(_TABLE)
         pending = _compare(known, _applied(db)).pending
+        if pending:
+            db.execute(_PROMISES)
+        ends_s = time.monotonic() + patience_s
         for migration in pending:
-            _apply(db, migration)
+            _insist(db, migration, ends_s=ends_s)
     return pending
 
 
@@ -151,7 +189,7 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection]:
 
 @contextlib.contextmanager
 def _alone(db: psycopg.Connection) -> Iterator[None]:
-    # Waiting for the other program, and a new index on a large table, may take as long as they take.
+    # Waiting for the other program, and reading a large table, may take as long as they take.
     db.execute("SET statement_timeout = 0")
     db.execute("SET lock_timeout = 0")
     db.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -167,13 +205,18 @@ def _applied(db: psycopg.Connection) -> tuple[Applied, ...]:
     exists = db.execute("SELECT to_regclass('schema_migration') IS NOT NULL").fetchone()
     if exists != (True,):
         return ()
-    rows = db.execute("SELECT number, name, checksum, applied_at FROM schema_migration ORDER BY number")
+    rows = db.execute(
+        "SELECT number, name, checksum, applied_at, coalesce((to_jsonb(m) ->> 'runs_from')::integer, number)"
+        " FROM schema_migration m ORDER BY number"
+    )
     return tuple(Applied(*row) for row in rows)
 
 
 def _compare(known: Sequence[Migration], applied: Sequence[Applied]) -> Status:
-    if len(applied) > len(known):
-        first = applied[len(known)]
+    ahead = tuple(applied[len(known) :])
+    needs = [row for row in ahead if row.runs_from > len(known)]
+    if needs:
+        first = needs[0]
         raise SchemaNewer(
             f"The database has migration {first.number:04}_{first.name}, which this program does not know: "
             "start the newer program, or restore a backup from before its upgrade"
@@ -183,18 +226,35 @@ def _compare(known: Sequence[Migration], applied: Sequence[Applied]) -> Status:
             raise MigrationChanged(f"{migration.file}: migration {row.number:04} was applied, but this one was not")
         if row.checksum != migration.checksum:
             raise MigrationChanged(f"{migration.file}: changed since it was applied; undo that and add a new migration")
-    return Status(applied=tuple(applied), pending=tuple(known[len(applied) :]))
+    return Status(applied=tuple(applied), pending=tuple(known[len(applied) :]), ahead=ahead)
+
+
+def _insist(db: psycopg.Connection, migration: Migration, *, ends_s: float) -> None:
+    """Apply a migration as soon as nobody has a table that it needs. Faults: ``TableInUse``, ``MigrationFailed``."""
+    while True:
+        try:
+            return _apply(db, migration)
+        except psycopg.errors.LockNotAvailable as busy:
+            if time.monotonic() > ends_s:
+                raise TableInUse(
+                    f"{migration.file}: a table that it changes is in use all the time; end the transaction that "
+                    "has it (pg_stat_activity tells which), and migrate again"
+                ) from busy
+        time.sleep(_PAUSE_S)
 
 
 def _apply(db: psycopg.Connection, migration: Migration) -> None:
     try:
         with db.transaction():
+            db.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'".encode())
             db.execute(migration.text)
             if db.info.transaction_status != TransactionStatus.INTRANS:
                 raise MigrationFailed(f"{migration.file}: ends its own transaction; leave out BEGIN and COMMIT")
             db.execute(
-                "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, %s, %s)",
-                [migration.number, migration.name, migration.checksum],
+                "INSERT INTO schema_migration (number, name, checksum, runs_from) VALUES (%s, %s, %s, %s)",
+                [migration.number, migration.name, migration.checksum, migration.runs_from],
             )
+    except psycopg.errors.LockNotAvailable:
+        raise
     except psycopg.Error as error:
         raise MigrationFailed(f"{migration.file}: {error.diag.message_primary or error}") from error

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -170,6 +171,27 @@ async def test_a_post_sent_twice_is_done_once(api: Api, database: str, path: str
     refused = await (one.send(one.other) if one.other else one.send(PARCEL, path="/parcels"))
     assert (refused.status_code, refused.json()["code"]) == (422, "key-reused")
     assert kept(database) == before
+
+
+async def test_what_the_version_before_has_done_is_not_done_anew(api: Api, database: str) -> None:
+    """Given requests noted by a hub of the version before, when sent again, then they choose what they chose there."""
+    noted: list[bytes] = []
+    attempts = api.app.state[Attempts.__name__]
+    call = SimpleNamespace(
+        user=SimpleNamespace(org=OrgId("swift")), method="POST", url=SimpleNamespace(path="/parcels"), body=nobody
+    )
+    for is_dated in (True, False):
+        with psycopg.connect(database, autocommit=True) as db:
+            db.execute("UPDATE request_key SET dated = %s", [is_dated])
+        noted += [(await attempts.begin(call, "once")).seed for _ in range(2)]
+        api.time.at += timedelta(hours=1)
+    assert noted[0] == noted[1] != noted[2] == noted[3]
+    assert noted[3] == attempts._directory.keyed("seed", "swift", "once")
+
+
+async def nobody() -> bytes:
+    """A request without a body."""
+    return b""
 
 
 @pytest.mark.parametrize("path", ROUTES)

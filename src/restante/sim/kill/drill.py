@@ -2,7 +2,8 @@
 
 Played on the real programs: a base backup of the running server (`pg_basebackup`), an hour's work after it in short,
 then another server on the backup alone, `restante db restored`, and the hub. Facts come again by themselves; commands
-after the backup are gone, and what banks tell of them opens cases.
+after the backup are gone, and what banks tell of them opens cases. In that hour the hub may have become one of a later
+version, and the restore is then the way back to the one before.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,16 +21,18 @@ import msgspec
 from restante.core import events as ev
 from restante.core.facts import ManifestApplied
 from restante.core.ids import PointId
-from restante.sim.kill.banks import put_up
+from restante.sim.kill.banks import PARCELS, put_up
 from restante.sim.kill.judge import Verdict, fact_in, journal_of, judge
 from restante.sim.kill.machine import Stuck
 from restante.sim.kill.network import Network
 from restante.sim.kill.story import Story
-from restante.store import embedded, programs
+from restante.store import embedded, migrate, programs
 from restante.store.check import check
 from restante.store.postgres import open_ledger
 
 STORIES: Final = 2
+
+Change = Callable[[], Awaitable[None]]
 
 
 class Drill(msgspec.Struct, frozen=True):
@@ -54,23 +58,36 @@ class Drill(msgspec.Struct, frozen=True):
         return not wrong and self.lost_at_first > 0 and len(self.epochs) == 2
 
 
-async def play_drill(network: Network, folder: Path, *, seed: int) -> Drill:
-    """Back up, go on, restore, and hold what the hub then knows to the books."""
-    stories = [await put_up(network, folder / f"drill-{seed}-{number}", "nowhere") for number in range(STORIES)]
+async def play_drill(
+    network: Network,
+    folder: Path,
+    *,
+    seed: int,
+    parcels: int = PARCELS,
+    upgraded: Change | None = None,
+    put_back: Change | None = None,
+) -> Drill:
+    """Back up, go on, restore, and hold what the hub then knows to the books.
+
+    ``upgraded`` is done once the backup is made, ``put_back`` once the data are those of the backup again.
+    """
+    places = [folder / f"drill-{seed}-{number}" for number in range(STORIES)]
+    stories = [await put_up(network, place, "nowhere", parcels=parcels) for place in places]
     fault, lost, restore_s, whole_s = "", 0, 0.0, 0.0
     try:
         for story in stories:
             await _before(story)
         await asyncio.to_thread(back_up, network, folder / "backup")
+        await _changed(upgraded)
         for story in stories:
             await _after(story)
         held = [await network.held_of(story.machine.source) for story in stories]
         begun_s = time.monotonic()
-        await _restore(network, folder / "backup")
+        await _restore(network, folder / "backup", put_back)
         restore_s = time.monotonic() - begun_s
         lost = sum(held) - sum([await network.held_of(story.machine.source) for story in stories])
         await network.start_hub()
-        await network.worker.start()
+        await network.start_worker()
         for story in stories:
             await _heard_again(story)
         whole_s = time.monotonic() - begun_s
@@ -113,10 +130,11 @@ async def _before(story: Story) -> None:
 
 
 async def _after(story: Story) -> None:
-    """What the backup will not hold: that parcel collected, another one put in."""
-    await story.collect(0)()
-    await story.deposit(1)()
-    await story.leave()
+    """What the backup will not hold: one parcel after the other is collected and the next one put in."""
+    for number in range(1, len(story.parcels)):
+        await story.collect(number - 1)()
+        await story.deposit(number)()
+        await story.leave()
     await story.whole()
 
 
@@ -140,14 +158,21 @@ def back_up(network: Network, place: Path) -> None:
     )
 
 
-async def _restore(network: Network, backup: Path) -> None:
+async def _changed(change: Change | None) -> None:
+    if change is not None:
+        await change()
+
+
+async def _restore(network: Network, backup: Path, put_back: Change | None) -> None:
     """Stop the hub, put the server's data back as they were, and say so."""
     await network.hub.stop()
     await network.worker.stop()
     server = network.server
     assert server is not None
     await asyncio.to_thread(_put_back, server, backup)
-    said = await asyncio.create_subprocess_exec(sys.executable, "-m", "restante", "db", "restored", env=network.environ)
+    await _changed(put_back)
+    told = {**network.environ, **network.told}
+    said = await asyncio.create_subprocess_exec(sys.executable, "-m", "restante", "db", "restored", env=told)
     if await said.wait():
         raise Stuck("restante db restored has failed")
 
@@ -165,6 +190,7 @@ def _put_back(server: embedded.Server, backup: Path) -> None:
 
 
 async def _account(network: Network, stories: list[Story]) -> Found:
+    await asyncio.to_thread(migrate.migrate_at, network.dsn)
     verdicts = [await judge(story) for story in stories]
     async with open_ledger(network.dsn, writers=1, readers=2) as ledger:
         findings = [f"{one.what} {one.key} {one.detail}" for one in await check(ledger)]

@@ -14,17 +14,14 @@ from typing import Final
 
 import msgspec
 
-from restante.core import events as ev
-from restante.core.ids import ParcelId
 from restante.edge.moments import NOWHERE
 from restante.sim.kill.banks import put_up, roomy_point
-from restante.sim.kill.judge import Verdict, judge
-from restante.sim.kill.load import Load, gaps
+from restante.sim.kill.judge import Verdict
+from restante.sim.kill.load import Load
 from restante.sim.kill.machine import Stuck
 from restante.sim.kill.network import Network, second_hub
+from restante.sim.kill.reckoning import reckon
 from restante.sim.kill.story import Story
-from restante.store.check import check
-from restante.store.postgres import PostgresLedger, open_ledger
 
 SOURCES: Final = 2
 PARCELS_A_SOURCE: Final = 4
@@ -66,8 +63,7 @@ async def _kill_hub(network: Network) -> None:
 
 async def _kill_worker(network: Network) -> None:
     await network.worker.kill()
-    await network.worker.start()
-    await network.worker.ready()
+    await network.start_worker()
 
 
 async def _kill_both(network: Network) -> None:
@@ -153,7 +149,7 @@ async def _under_load(
         await asyncio.gather(*lives)
     except (Stuck, TimeoutError) as stuck:
         tally.fault = f"{type(stuck).__name__}: {stuck}"
-    tally.heads = await _heads(network)
+    tally.heads = await network.heads()
     over.set()
     await running
     for task in lives:
@@ -170,11 +166,6 @@ async def _live(story: Story) -> None:
     await story.whole()
 
 
-async def _heads(network: Network) -> dict[int, int]:
-    async with open_ledger(network.dsn, writers=1, readers=1) as ledger:
-        return {int(lane): head for lane, head in (await ledger.lane_heads()).items()}
-
-
 async def _without_service(load: Load, since_s: float) -> float:
     """The longest time since then in which no command was answered, once one is again. Faults: `TimeoutError`."""
     restarted_s = time.monotonic()
@@ -185,59 +176,17 @@ async def _without_service(load: Load, since_s: float) -> float:
 
 
 async def _account(network: Network, load: Load, stories: list[Story], *, part: str, seed: int, tally: Tally) -> Round:
-    changed = await load.ask_again()
-    verdicts = [await judge(story) for story in stories]
-    mails, again = _mails(network, stories)
-    async with open_ledger(network.dsn, writers=1, readers=2) as ledger:
-        lost, doubled = await _announced_once(ledger, load)
-        findings = [f"{one.what} {one.key} {one.detail}" for one in await check(ledger)]
-    gone = [gap for feed in load.feeds for gap in gaps(feed, tally.heads)]
-    untold = [f"{parcel} was put in, and nobody was told" for parcel, count in mails.items() if not count]
-    verdict = Verdict(
-        lost=(*lost, *untold, *(one for found in verdicts for one in found.lost)),
-        doubled=(*doubled, *changed, *(one for found in verdicts for one in found.doubled)),
-        wrong=(*load.wrong, *load.refused, *findings, *gone, *(one for found in verdicts for one in found.wrong)),
-        entries=sum(found.entries for found in verdicts),
-        pulses=sum(found.pulses for found in verdicts),
-    )
+    found = await reckon(network, load, stories, heads=tally.heads, changed=await load.ask_again())
     return Round(
         part=part,
         seed=seed,
         kills=dict(tally.kills),
         without_service=tally.without_service,
-        acknowledged=len(load.told),
-        sent_again=load.sent_again,
-        events=sum(tally.heads.values()),
-        mails=sum(mails.values()),
-        mails_again=again,
-        verdict=verdict,
+        acknowledged=found.acknowledged,
+        sent_again=found.sent_again,
+        events=found.events,
+        mails=found.mails,
+        mails_again=found.mails_again,
+        verdict=found.verdict,
         fault=tally.fault,
     )
-
-
-async def _announced_once(ledger: PostgresLedger, load: Load) -> tuple[list[str], list[str]]:
-    """Acknowledged requests that left no event, and those that left more than one."""
-    kinds = {"/parcels": ev.ParcelAnnounced}
-    lost, doubled = list[str](), list[str]()
-    for key, told in load.told.items():
-        kind = kinds.get(told.request.path, ev.ParcelCancelled)
-        events = await ledger.history(ParcelId(told.answer["parcel"]))
-        count = sum(isinstance(row.event, kind) for row in events)
-        if count != 1:
-            (doubled if count else lost).append(f"{key}: {count} times {kind.__name__}")
-    parcels = [told.answer["parcel"] for told in load.told.values() if told.request.path == "/parcels"]
-    if len(set(parcels)) != len(parcels):
-        doubled.append("two requests were answered with one parcel")
-    return lost, doubled
-
-
-def _mails(network: Network, stories: list[Story]) -> tuple[dict[str, int], int]:
-    """How many different mails each recipient got, and how many came again under the same Message-ID."""
-    names = {
-        parcel.email: [str(mail.mail()["Message-ID"]) for mail in network.sink.inbox(parcel.email)]
-        for story in stories
-        for parcel in story.parcels
-        if ("in", parcel.id) in story.promised
-    }
-    again = sum(len(found) - len(set(found)) for found in names.values())
-    return {email: len(set(found)) for email, found in names.items()}, again

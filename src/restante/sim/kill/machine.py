@@ -85,6 +85,8 @@ class Machine:
         self.kills = 0
         self.aim = moments.NOWHERE
         self.invitation = ""
+        self.told: Mapping[str, str] = {}
+        """What the program finds in its environment besides: which version it is."""
         self._folder = folder
         self.environ = environ
         self._wire = PtyXor8aBoard(self.steel, XorBoard(address=1, locks=DOORS, status_bytes=1))
@@ -112,7 +114,8 @@ class Machine:
         """Start the program; it dies where it is aimed at, if it gets there."""
         (self.state / LOOPBACK_FILE).unlink(missing_ok=True)
         self.steel.boot = 0
-        await self.program.start(stdin=self.invitation.encode() + b"\n", RESTANTE_KILL_AT=self.aim, **more)
+        told = {**self.told, "RESTANTE_KILL_AT": self.aim, **more}
+        await self.program.start(told, stdin=self.invitation.encode() + b"\n")
 
     async def stop(self) -> None:
         """Stop the program as a service manager does, and hang up."""

@@ -13,18 +13,19 @@ from typing import Any, Final
 
 import msgspec
 
-from restante.core.ids import SourceId
 from restante.core.refusals import Fault
 from restante.hub.notices.sink import Sink, open_sink
 from restante.sim.demo.api import Api
 from restante.sim.demo.children import LIFELINE
 from restante.sim.demo.world import admit
-from restante.store import embedded
-from restante.store.postgres import open_ledger
+from restante.store import embedded, statements
+from restante.store.tables import Rows, open_tables
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
 CARRIER: Final = "revontuli"
+
+_SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.sim.kill").items()}
 
 
 class ProgramFailed(Fault):
@@ -52,8 +53,8 @@ class Program:
         """Whether SIGKILL ended it."""
         return self._process is not None and self._process.returncode == -signal.SIGKILL
 
-    async def start(self, *, stdin: bytes = b"", **more: str) -> None:
-        """Start it, with ``more`` in its environment; what is secret goes by ``stdin``."""
+    async def start(self, told: Mapping[str, str] | None = None, *, stdin: bytes = b"") -> None:
+        """Start it, with what it is ``told`` in its environment; what is secret goes by ``stdin``."""
         self.starts += 1
         with self.log.open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
@@ -64,7 +65,7 @@ class Program:
                 stdin=PIPE if stdin else DEVNULL,
                 stdout=PIPE,
                 stderr=errors,
-                env={**self._environ, LIFELINE: str(os.getpid()), "PYTHONUNBUFFERED": "1", **more},
+                env={**self._environ, LIFELINE: str(os.getpid()), "PYTHONUNBUFFERED": "1", **(told or {})},
                 start_new_session=True,
             )
         if self._process.stdin is not None:
@@ -112,7 +113,10 @@ class Program:
 
 
 class Network(msgspec.Struct):
-    """The running network: where its database is, its programs, the operator's and one carrier's keys."""
+    """The running network: where its database is, its programs, the operator's and one carrier's keys.
+
+    ``told`` is what hub and worker find in their environment besides ``environ``: which version they are.
+    """
 
     folder: Path
     dsn: str
@@ -126,26 +130,39 @@ class Network(msgspec.Struct):
     carrier_key: str
     carrier: Api
     environ: dict[str, str]
+    told: dict[str, str] = {}
     second: Program | None = None
 
     async def held_of(self, source: str) -> int:
-        """How far the hub holds the journal of a source in its present epoch."""
-        async with open_ledger(self.dsn, writers=1, readers=1) as ledger:
-            head = await ledger.source(SourceId(source))
-        return 0 if head is None else head.seq
+        """How far the hub holds the journal of a source, in the latest epoch that it has entries of."""
+        found = await self._asked("held", {"source": source})
+        return int(found[0][0]) if found else 0
+
+    async def heads(self) -> dict[int, int]:
+        """How far each lane of the log has come."""
+        return {int(lane): int(head) for lane, head in await self._asked("heads", {})}
+
+    async def _asked(self, name: str, given: Mapping[str, Any]) -> Rows:
+        async with open_tables(self.dsn, name="proof", size=1, read_only=True) as tables:
+            return await tables.rows(_SQL[name], given)
 
     async def start_hub(self) -> None:
-        """Start the hub, which was killed, and wait until it is ready."""
-        await self.hub.start()
+        """Start the hub, which was killed or stopped, and wait until it is ready."""
+        await self.hub.start(self.told)
         await self.hub.ready()
+
+    async def start_worker(self) -> None:
+        """Start the worker, which was killed or stopped, and wait until it is ready."""
+        await self.worker.start(self.told)
+        await self.worker.ready()
 
 
 @asynccontextmanager
 async def second_hub(running: Network) -> AsyncIterator[str]:
-    """Another hub on the same database, until left; where its API is."""
-    ports = {"RESTANTE_HTTP_PORT": "0", "RESTANTE_BANK_PORT": "0"}
+    """Another hub on the same database, until left; where its API is. Its ports stay the same over restarts."""
+    ports = {name: str(free_port()) for name in ("RESTANTE_HTTP_PORT", "RESTANTE_BANK_PORT")}
     second = Program("hub", ["hub", "--json"], environ=running.environ | ports, log=running.folder / "second.log")
-    await second.start()
+    await second.start(running.told)
     running.second = second
     try:
         yield str((await second.ready())["api"])
@@ -155,8 +172,8 @@ async def second_hub(running: Network) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def network(folder: Path, *, dsn: str = "") -> AsyncIterator[Network]:
-    """A network until left, on a database of its own or the one at ``dsn``."""
+async def network(folder: Path, *, dsn: str = "", told: Mapping[str, str] | None = None) -> AsyncIterator[Network]:
+    """A network until left, on a database of its own or the one at ``dsn``; ``told`` as in `Network`."""
     _make(folder)
     async with AsyncExitStack() as stack:
         server = None
@@ -169,14 +186,14 @@ async def network(folder: Path, *, dsn: str = "") -> AsyncIterator[Network]:
         )
         for program in (hub, worker):
             stack.push_async_callback(program.stop)
-        await hub.start()
-        told = await hub.ready()
-        await worker.start()
+        await hub.start(told)
+        ready = await hub.ready()
+        await worker.start(told)
         await worker.ready()
-        operator_key = _key(told["key_file"])
-        operator = await stack.enter_async_context(Api(told["api"], operator_key))
+        operator_key = _key(ready["key_file"])
+        operator = await stack.enter_async_context(Api(ready["api"], operator_key))
         carrier_key = await admit(operator, CARRIER, "Revontuli Parcels")
-        carrier = await stack.enter_async_context(Api(told["api"], carrier_key))
+        carrier = await stack.enter_async_context(Api(ready["api"], carrier_key))
         yield Network(
             folder=folder,
             dsn=dsn or _dsn(server),
@@ -184,12 +201,13 @@ async def network(folder: Path, *, dsn: str = "") -> AsyncIterator[Network]:
             hub=hub,
             worker=worker,
             sink=sink,
-            api_url=told["api"],
+            api_url=ready["api"],
             operator_key=operator_key,
             operator=operator,
             carrier_key=carrier_key,
             carrier=carrier,
             environ=environ,
+            told=dict(told or {}),
         )
 
 

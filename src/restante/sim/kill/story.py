@@ -255,7 +255,7 @@ class Story:
         arguments = ["bank", "upload-book", str(machine.path_of(1)), "--state", str(machine.state)]
         program = Program("upload-book", arguments, environ=machine.environ, log=machine.program.log)
         machine.program = program
-        await program.start(RESTANTE_KILL_AT=machine.aim)
+        await program.start({**machine.told, "RESTANTE_KILL_AT": machine.aim})
         await program.ended()
         if program.was_killed:
             machine.program = machine.bank

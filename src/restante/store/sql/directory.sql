@@ -46,13 +46,13 @@ UPDATE directory SET code = %(code)s WHERE name = %(name)s::bytea AND code = %(b
 
 -- name: put_requests
 -- Note requests with an Idempotency-Key, unless the key was used already.
-INSERT INTO request_key (org, name, content, at)
-SELECT * FROM unnest(%(orgs)s::text[], %(names)s::bytea[], %(contents)s::bytea[], %(ats)s::timestamptz[])
+INSERT INTO request_key (org, name, content, at, dated)
+SELECT *, true FROM unnest(%(orgs)s::text[], %(names)s::bytea[], %(contents)s::bytea[], %(ats)s::timestamptz[])
 ON CONFLICT (org, name) DO NOTHING;
 
 -- name: requests
 -- The first request under each of these keys.
-SELECT r.org, r.name, r.content, r.at, r.pinned, r.answer
+SELECT r.org, r.name, r.content, r.at, r.pinned, r.answer, r.dated
 FROM unnest(%(orgs)s::text[], %(names)s::bytea[]) AS k (org, name) JOIN request_key r USING (org, name);
 
 -- name: pin_request
