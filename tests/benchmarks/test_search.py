@@ -95,7 +95,9 @@ async def test_answers_are_those_of_brute_force(database: str, tmp_path: Path) -
 
 
 def test_plans_use_indexes(database: str) -> None:
-    """Given many places, then no search looks through all of them; without its index one does, and that is told."""
+    """Given many places, then searches do not look through all of them, unless for a kind that hardly exists; without
+    its index one does, and that is told.
+    """
     point = PointId(laned_id(START, bytes(8), Lane(0)))
     with psycopg.connect(database, autocommit=True) as db:
         db.execute(
@@ -104,7 +106,7 @@ def test_plans_use_indexes(database: str) -> None:
         )
         db.execute("VACUUM ANALYZE place")
         plans = look_at_plans(db, (0.0, 0.0), point)
-        assert [plan for plan in plans if "place" in plan.scans] == []
+        assert [plan for plan in plans if "place" in plan.scans and "of a kind" not in plan.statement] == []
         assert "place_at_globe" in plans[0].indexes
         db.execute("SET default_transaction_read_only = off")
         db.execute("DROP INDEX place_at_globe")
