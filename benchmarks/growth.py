@@ -29,6 +29,7 @@ from benchmarks import curve, stored
 from benchmarks.ending import SETTINGS, options, own_server, tell
 from benchmarks.growth_asks import Asked, Round, ask, events_of
 from benchmarks.growth_disk import Disk, disk_of, hot_shares, updates, wal_position
+from benchmarks.stored import Probe
 from benchmarks.waits import Waits
 from benchmarks.writer import Order, Stint, work
 from restante.store import embedded, migrate
@@ -83,7 +84,7 @@ class Network(msgspec.Struct):
     dsn: str
     folder: Path
     stored: int
-    probes: list[stored.Probe]
+    probes: list[Probe]
     filled_s: float
     disk: dict[str, Disk]
     rounds: list[Round] = []
@@ -185,11 +186,8 @@ def _spread(values: Sequence[float]) -> Spread:
 
 
 def _median_waits(rounds: Sequence[Waits]) -> Waits:
-    return Waits(
-        sum(one.count for one in rounds),
-        *(round(median(getattr(one, name) for one in rounds), 2) for name in ("p50_ms", "p99_ms")),
-        max(one.most_ms for one in rounds),
-    )
+    p50_ms, p99_ms = (round(median(getattr(one, name) for one in rounds), 2) for name in ("p50_ms", "p99_ms"))
+    return Waits(sum(one.count for one in rounds), p50_ms, p99_ms, max(one.most_ms for one in rounds))
 
 
 def missed(sizes: Sequence[Size]) -> list[str]:
