@@ -1,21 +1,27 @@
 """Old days of the log: exported whole, dropped as whole, and nothing that anybody still needs goes with them."""
 
+import asyncio
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 
-from restante.core.commands import AnnounceParcel, AnyCommand
-from restante.core.ids import Lane, ParcelId
+from restante.core.bank import RoomClass
+from restante.core.commands import AdoptFact, AnnounceParcel, AnyCommand
+from restante.core.facts import ParcelPutIn
+from restante.core.ids import CommandId, Lane, ParcelId
+from restante.core.stay import By, Evidence
 from restante.core.time import Instant
 from restante.hub.engine import Accepted, run_batch
-from restante.store import upkeep
+from restante.store import retention, upkeep
 from restante.store.check import check
 from restante.store.ledger import Ledger
-from restante.store.postgres import PostgresLedger
+from restante.store.postgres import PostgresLedger, open_ledger
 from restante.store.retention import Kept, Retired, cuts, read_lines, retire
 from tests.fixtures.lives import LANES, NOW, Load
 
@@ -147,28 +153,40 @@ async def test_a_day_within_the_period_stays(log: Log, tmp_path: Path) -> None:
 async def test_a_parcel_that_moves_meanwhile_keeps_its_history(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given a parcel judged over, when it is changed before its day is dropped, then its events stay."""
-    from restante.store import retention
-
+    """Given a parcel judged over, when its bank tells that it lies there again, then its events stay."""
     over, _, _ = await log.fill()
-    before = await log.ledger.history(over)
-    choose = retention._choose
+    bank = log.load.banks[0]
+    entry = msgspec.json.encode({"seq": bank.seq + 1})
+    again = ParcelPutIn(over, "g", 9, RoomClass("1+seated"), By.COURIER, Evidence.SENSOR)
+    adopted = AdoptFact(
+        CommandId(""), "bank", NOW, bank.source, bank.point, 1, bank.seq + 1, bank.hash, "f" * 64, again, entry
+    )
+    before, choose = await log.ledger.history(over), retention._choose
 
     def choose_and_move(db: psycopg.Connection, day: date, limit: Instant) -> None:
         choose(db, day, limit)
-        log.tell(f"UPDATE parcel SET version = version + 1 WHERE id = '{over}'")
+        # The ledger is this thread's, so another one adopts the entry over a ledger of its own.
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(asyncio.run, elsewhere(log.dsn, adopted)).result()
 
     monkeypatch.setattr(retention, "_choose", choose_and_move)
     log.run(tmp_path, now=LATER - timedelta(days=29))
-    assert await log.ledger.history(over) == before
+    after = await log.ledger.history(over)
+    assert len(after) > len(before)
+    assert list(after[: len(before)]) == list(before)
+    assert await check(log.ledger, cuts(log.dsn)) == []
+
+
+async def elsewhere(dsn: str, command: AnyCommand) -> None:
+    """A command that another hub takes."""
+    async with open_ledger(dsn) as ledger:
+        await done(ledger, [command], NOW + timedelta(days=40))
 
 
 async def test_a_day_that_changed_since_its_export_is_not_dropped(
     log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given events that appear in a day after it was exported, then nothing goes; the next run exports them too."""
-    from restante.store import retention
-
     await log.fill()
     export = retention._export
 

@@ -12,6 +12,7 @@ from restante.cli.ending import Stop, say
 
 if TYPE_CHECKING:
     from restante.core.ids import Lane
+    from restante.store.retention import Kept, Retired
 
 _WHY = {
     "epoch-young": "a backup was restored less than a week ago, and sources may still send again what it had not",
@@ -39,15 +40,22 @@ def retire(
 
     if keep_days < LEAST_DAYS:
         raise Stop("days-too-few", field="--keep-days", rule=f"At least {LEAST_DAYS} days of the log stay.")
-    readers = [_positions(cursor) for cursor in reader]
+    readers, told = [_positions(cursor) for cursor in reader], []
     with database(os.environ) as dsn:
         for one in retire_days(dsn, to, keep_days=keep_days, now=real_now(), readers=readers):
-            if json:
-                say(msgspec.to_builtins(one))
-            elif isinstance(one, Kept):
-                print(f"{one.day} stays: {_WHY[one.why]}.")
-            else:
-                print(f"{one.day}: {one.events:,} events, of which {one.kept:,} stay; all are in {one.file}")
+            told.append(msgspec.to_builtins(one))
+            if not json:
+                print(_kept(one) if isinstance(one, Kept) else _gone(one))
+    if json:
+        say(told)
+
+
+def _kept(one: "Kept") -> str:
+    return f"{one.day} stays: {_WHY[one.why]}."
+
+
+def _gone(one: "Retired") -> str:
+    return f"{one.day}: {one.events:,} events, of which {one.kept:,} stay; all are in {one.file}"
 
 
 def _positions(cursor: str) -> "dict[Lane, int]":

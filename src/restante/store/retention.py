@@ -11,7 +11,7 @@ run that was cut off is run again and finds the file, which it writes anew.
 import gzip
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
@@ -144,30 +144,16 @@ def _retire(
     began_at = datetime.now(UTC)
     path = folder / f"events-{day.isoformat()}.jsonl.gz"
     written, digest = _export(db, day, path)
-    db.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS retiring (lane integer, id uuid, version integer, PRIMARY KEY (lane, id))"
-    )
-    db.execute("TRUNCATE retiring")
+    seen = db.execute("SELECT lane, head FROM lane").fetchall()
     _choose(db, day, limits.before)
-    locked_at = datetime.now(UTC)
     with db.transaction():
-        db.execute("SET LOCAL lock_timeout = '2s'")
-        # Batches wait from here: until then none could change what a day that is long over has.
-        db.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
-        kept = _drop(db, day, expected=written)
+        _set_aside(db, day, expected=written)
+        locked_at = datetime.now(UTC)
+        kept = _drop(db, day, seen=seen)
         for lane, (events, last) in heads.items():
-            db.execute(
-                _SQL["note_day"],
-                {
-                    "lane": lane,
-                    "day": day,
-                    "last_seq": last,
-                    "events": events,
-                    "kept": kept.get(lane, 0),
-                    "file_sha256": digest,
-                    "retired_at": now,
-                },
-            )
+            counts = {"last_seq": last, "events": events, "kept": kept.get(lane, 0)}
+            given = {"lane": lane, "day": day, **counts, "file_sha256": digest, "retired_at": now}
+            db.execute(_SQL["note_day"], given)
     ended_at = datetime.now(UTC)
     return Retired(
         day=day,
@@ -227,19 +213,20 @@ def _sync(folder: Path) -> None:
 
 
 def _choose(db: psycopg.Connection, day: date, before: Instant) -> None:
-    """Note the parcels whose events of a day may go, with the version that they were judged at."""
+    """Note the parcels whose events of a day may go."""
     query = sql.SQL(
-        "SELECT p.lane, p.id, p.version, p.body FROM (SELECT DISTINCT lane, subject FROM {}) s"
+        "SELECT p.lane, p.id, p.body FROM (SELECT DISTINCT lane, subject FROM {}) s"
         " JOIN parcel p ON p.lane = s.lane AND p.id = s.subject"
     ).format(_table(day))
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS retiring (lane integer, id uuid, PRIMARY KEY (lane, id))")
+    db.execute("TRUNCATE retiring")
     with db.transaction(), db.cursor("subjects") as cursor:
-        cursor.itersize = _PAGE
         cursor.execute(query)
         while rows := cursor.fetchmany(_PAGE):
-            over = [(lane, key, version) for lane, key, version, body in rows if _is_over(body, before)]
             with db.cursor() as writing, writing.copy("COPY retiring FROM STDIN") as copy:
-                for one in over:
-                    copy.write_row(one)
+                for lane, key, body in rows:
+                    if _is_over(body, before):
+                        copy.write_row((lane, key))
 
 
 def _is_over(body: bytes, before: Instant) -> bool:
@@ -248,22 +235,43 @@ def _is_over(body: bytes, before: Instant) -> bool:
     return idle is not None and idle < before and not parcel.cases
 
 
-def _drop(db: psycopg.Connection, day: date, *, expected: int) -> dict[Lane, int]:
-    """Detach a day, move what stays, and drop the rest; how many events stayed, by lane."""
-    db.execute(sql.SQL("ALTER TABLE event DETACH PARTITION {}").format(_table(day)))
+def _set_aside(db: psycopg.Connection, day: date, *, expected: int) -> None:
+    """Copy what stays of a day, which nobody can write to from here on; everybody may still read and write the log."""
+    db.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(_table(day)))
     row = db.execute(sql.SQL("SELECT count(*) FROM {}").format(_table(day))).fetchone()
     assert row is not None
     if row[0] != expected:
         raise psycopg.errors.SerializationFailure(f"{day}: {row[0]} events, but {expected} were exported")
-    moved = db.execute(
+    db.execute(
         sql.SQL(
-            "WITH moved AS ("
-            " INSERT INTO event SELECT d.* FROM {} d"
-            " LEFT JOIN retiring r ON r.lane = d.lane AND r.id = d.subject"
-            " LEFT JOIN parcel p ON p.lane = r.lane AND p.id = r.id AND p.version = r.version"
-            " WHERE p.id IS NULL RETURNING lane)"
-            " SELECT lane, count(*) FROM moved GROUP BY lane"
+            "CREATE TEMP TABLE staying ON COMMIT DROP AS SELECT d.* FROM {} d"
+            " LEFT JOIN retiring r ON r.lane = d.lane AND r.id = d.subject WHERE r.id IS NULL"
         ).format(_table(day))
-    ).fetchall()
+    )
+
+
+def _drop(db: psycopg.Connection, day: date, *, seen: Sequence[tuple[Any, ...]]) -> dict[Lane, int]:
+    """Take a day out of the log, put what stays back, and drop it; how many events stayed, by lane.
+
+    Batches wait meanwhile, so no more is done than has to be: whose parcel has moved since it was judged is told by the
+    events after the heads that were ``seen`` before.
+    """
+    db.execute("SET LOCAL lock_timeout = '2s'")
+    db.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
+    lanes, heads = [lane for lane, _ in seen], [head for _, head in seen]
+    db.execute(
+        sql.SQL(
+            "INSERT INTO staying SELECT d.* FROM ("
+            " SELECT DISTINCT e.lane, e.subject FROM unnest(%s::int[], %s::bigint[]) h (lane, head)"
+            " JOIN event e ON e.lane = h.lane AND e.seq > h.head"
+            " JOIN retiring r ON r.lane = e.lane AND r.id = e.subject) m"
+            " JOIN {} d ON d.lane = m.lane AND d.subject = m.subject"
+        ).format(_table(day)),
+        [lanes, heads],
+    )
+    db.execute(sql.SQL("ALTER TABLE event DETACH PARTITION {}").format(_table(day)))
+    db.execute("INSERT INTO event SELECT * FROM staying")
     db.execute(sql.SQL("DROP TABLE {}").format(_table(day)))
-    return {Lane(lane): count for lane, count in moved}
+    return {
+        Lane(lane): kept for lane, kept in db.execute("SELECT lane, count(*) FROM staying GROUP BY lane").fetchall()
+    }
