@@ -69,7 +69,7 @@ check: $(STAMP)  ## check rings, types, style, sizes and documentation (about a 
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m pytest tests/house --quiet
 
-bench: $(RUNS)  ## measure custody transitions per second beside the best plain SQL (some minutes)
+bench: $(RUNS)  ## measure everything beside its goals, with one table at the end (three quarters of an hour)
 	@$(BIN)/restante bench $(ARGS)
 
 prove: $(RUNS)  ## run one long proof: make prove PART=sim (up to 2 hours, can be resumed)

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from itertools import combinations
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from restante.core.reservation import (
     check_promise,
     is_feasible,
     room_left,
+    rooms_left,
     with_compartments,
     with_condition,
     with_deposit,
@@ -211,6 +213,17 @@ def test_room_left_is_what_can_still_be_promised(
     assert left == 0 or is_feasible(supply, demands)
     demands[wanted] += 1
     assert not is_feasible(supply, demands)
+
+
+@settings(max_examples=100, deadline=None)
+@given(counts, counts, st.lists(classes, max_size=4))
+def test_room_left_for_many_is_that_of_each(
+    supply: dict[RoomClass, int], promised: dict[RoomClass, int], wanted: list[RoomClass]
+) -> None:
+    """Given several demands, when room left is told for all of them, then each is told what it is told alone."""
+    days = {str(day_of(NOW)): {str(name): count for name, count in promised.items()}}
+    room = msgspec.structs.replace(a_room(), supply={str(name): count for name, count in supply.items()}, promised=days)
+    assert rooms_left(room, wanted, day_of(NOW)) == {one: room_left(room, one, day_of(NOW)) for one in wanted}
 
 
 def test_a_second_report_of_a_fault_takes_nothing_twice() -> None:

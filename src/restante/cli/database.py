@@ -18,6 +18,7 @@ app = App(name="db", help="Start, stop, migrate, copy and check the database.")
 app.command("restante.cli.replicas:replica", name="replica", help="Make or start a replica of the database.")
 app.command("restante.cli.replicas:promote", name="promote", help="Have a replica lead.")
 app.command("restante.cli.backups:backup", name="backup", help="Copy the database while it runs.")
+app.command("restante.cli.retiring:retire", name="retire", help="Export and drop old days of the log.")
 app.command("restante.cli.backups:restore", name="restore", help="Bring a backup to any instant since.")
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
@@ -171,9 +172,10 @@ def _status() -> dict[str, Any]:
 async def _findings(dsn: str) -> list[Any]:
     from restante.store.check import check as check_ledger
     from restante.store.postgres import open_ledger
+    from restante.store.retention import cuts
 
     async with open_ledger(dsn) as ledger:
-        return list(await check_ledger(ledger))
+        return list(await check_ledger(ledger, cuts(dsn)))
 
 
 async def later_epoch(dsn: str) -> int:

@@ -17,7 +17,7 @@ from enum import StrEnum
 import msgspec
 
 from restante.core.bank import RoomClass
-from restante.core.ids import CaseId, ConsignmentId, ContactId, OrgId, ParcelId, PointId, SourceId, StayKey
+from restante.core.ids import CaseId, ConsignmentId, ContactId, OrgId, ParcelId, PointId, SourceId, StayKey, born_at
 from restante.core.refusals import Refusal
 from restante.core.reservation import Promise
 from restante.core.stay import By, Hold, RecallReason, Stay, Withdrawal
@@ -261,3 +261,12 @@ def is_ended(stage: Stage) -> bool:
 def is_over(parcel: Parcel) -> bool:
     """Whether nothing more was to be put in: called off, released, or in its recipient's hands."""
     return parcel.cancelled_at is not None or parcel.released_at is not None or collection_of(parcel) is not None
+
+
+def idle_since(parcel: Parcel) -> Instant | None:
+    """When the last thing happened to a parcel; None while room is promised to it or it lies behind a door."""
+    if parcel.promise is not None or any(stay.is_open for stay in parcel.stays):
+        return None
+    ends = [stay.withdrawn.at for stay in parcel.stays if stay.withdrawn is not None]
+    known = (parcel.announced_at, parcel.cancelled_at, parcel.released_at, *ends)
+    return max((at for at in known if at is not None), default=born_at(parcel.id))

@@ -115,16 +115,25 @@ def is_feasible(supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int
     """
     if all(supply.get(demand, 0) >= count for demand, count in demands.items()):
         return True
+    return _seat_all(supply, demands) is not None
+
+
+def _seat_all(supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int]) -> "tuple[_Free, _Seated] | None":
+    """What is left free, and who sits where, when every demand has found a compartment; None when one does not."""
     free = {name: count for name, count in sorted(supply.items(), key=_worth) if count > 0}
-    seated: dict[RoomClass, dict[RoomClass, int]] = {name: {} for name in free}
+    seated: _Seated = {name: {} for name in free}
     for demand, count in sorted(demands.items(), key=_worth, reverse=True):
-        short = count
-        while short > 0:
-            path = _path(demand, free, seated)
-            if path is None:
-                return False
-            short -= _seat(path, free, seated, wanted=short)
-    return True
+        if _seat_more(demand, free, seated, wanted=count) < count:
+            return None
+    return free, seated
+
+
+def _seat_more(demand: RoomClass, free: "_Free", seated: "_Seated", *, wanted: int) -> int:
+    """Seat as many more of one demand as can be, at most ``wanted``, and tell how many; whoever sits keeps a place."""
+    short = wanted
+    while short > 0 and (path := _path(demand, free, seated)) is not None:
+        short -= _seat(path, free, seated, wanted=short)
+    return wanted - short
 
 
 def _worth(counted: tuple[RoomClass, int]) -> tuple[int, int]:
@@ -133,6 +142,7 @@ def _worth(counted: tuple[RoomClass, int]) -> tuple[int, int]:
 
 
 _Path = list[tuple[RoomClass, RoomClass]]
+_Free = dict[RoomClass, int]
 _Seated = dict[RoomClass, dict[RoomClass, int]]
 
 
@@ -235,15 +245,27 @@ def _installed(room: Room) -> Mapping[str, int]:
 
 def room_left(room: Room, wanted: RoomClass, day: int) -> int:
     """How many more parcels that ask for ``wanted`` could be promised room on a day."""
-    demands = Counter({RoomClass(name): count for name, count in room.promised.get(str(day), {}).items()})
+    return rooms_left(room, [wanted], day)[wanted]
+
+
+def rooms_left(room: Room, wanted: Iterable[RoomClass], day: int) -> dict[RoomClass, int]:
+    """As ``room_left``, for each of some demands by itself.
+
+    A further demand never unseats the promised ones (augmenting paths only move them), so these are seated once.
+    """
     free = room.free()
-    low, high = 0, sum(max(count, 0) for name, count in free.items() if serves(name, wanted))
-    before = demands[wanted]
-    while low < high:
-        middle = (low + high + 1) // 2
-        demands[wanted] = before + middle
-        low, high = (middle, high) if is_feasible(free, demands) else (low, middle - 1)
-    return low
+    demands = {RoomClass(name): count for name, count in room.promised.get(str(day), {}).items()}
+    if not demands:
+        return {one: sum(count for name, count in free.items() if serves(name, one)) for one in wanted}
+    found = _seat_all(free, demands)
+    if found is None:
+        return dict.fromkeys(wanted, 0)
+    left, seated = found
+    most = sum(left.values())
+    return {
+        one: _seat_more(one, dict(left), {name: dict(sits) for name, sits in seated.items()}, wanted=most)
+        for one in wanted
+    }
 
 
 def with_promise(room: Room, promise: Promise, step: int) -> Room:

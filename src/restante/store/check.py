@@ -31,16 +31,24 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-async def check(ledger: Ledger) -> list[Finding]:
-    """Everything in the ledger that does not agree, across all lanes; an empty list is what it should be."""
+async def check(ledger: Ledger, cuts: Mapping[Lane, int] | None = None) -> list[Finding]:
+    """Everything in the ledger that does not agree, across all lanes; an empty list is what it should be.
+
+    ``cuts`` tells of each lane up to which position its log was cut (``retention.cuts``): up to there events may be
+    missing, and parcels whose first events are gone are compared by their versions alone.
+    """
+    known_cuts = cuts or {}
     findings: list[Finding] = []
     standing: list[Standing] = []
     for lane, head in (await ledger.lane_heads()).items():
         log = [row async for row in _log(ledger, lane)]
         rows = await ledger.standing(lane)
-        findings += _check_positions(lane, head, log)
+        cut = known_cuts.get(lane, 0)
+        findings += _check_positions(lane, head, log, cut=cut)
         findings += _check_lane(lane, rows)
-        findings += _check_parcels(log, {parcel.id: parcel for parcel in rows.parcels})
+        whole, parted = _parted(log, {parcel.id: parcel for parcel in rows.parcels}, is_cut=cut > 0)
+        findings += _check_parcels([row for row in log if _parcel_of(row) not in parted], whole)
+        findings += _check_versions(log, parted)
         standing.append(rows)
     findings += _check_rooms(standing)
     findings += _check_derived(standing)
@@ -55,14 +63,44 @@ async def _log(ledger: Ledger, lane: Lane) -> AsyncIterator[Recorded]:
         after = page[-1].seq
 
 
-def _check_positions(lane: Lane, head: int, log: list[Recorded]) -> Iterator[Finding]:
-    """Positions run from 1 to the head without a gap."""
-    for expected, row in enumerate(log, start=1):
-        if row.seq != expected:
-            yield Finding("position", f"lane {lane}", f"{row.seq} stands where {expected} should")
+def _check_positions(lane: Lane, head: int, log: list[Recorded], *, cut: int) -> Iterator[Finding]:
+    """Positions run from where the log was cut to the head without a gap."""
+    whole = [row.seq for row in log if row.seq > cut]
+    for expected, seq in enumerate(whole, start=cut + 1):
+        if seq != expected:
+            yield Finding("position", f"lane {lane}", f"{seq} stands where {expected} should")
             break
-    if len(log) != head:
-        yield Finding("head", f"lane {lane}", f"head {head}, but {len(log)} events")
+    if cut + len(whole) != head:
+        yield Finding("head", f"lane {lane}", f"head {head}, but {cut + len(whole)} events")
+
+
+def _parted(
+    log: list[Recorded], parcels: Mapping[ParcelId, Parcel], *, is_cut: bool
+) -> tuple[Mapping[ParcelId, Parcel], Mapping[ParcelId, Parcel]]:
+    """Parcels whose whole history is in the log, and those whose beginning was cut off."""
+    if not is_cut:
+        return parcels, {}
+    begun = {row.event.parcel for row in log if isinstance(row.event, ParcelEvent) and row.version == 1}
+    return (
+        {key: parcel for key, parcel in parcels.items() if key in begun},
+        {key: parcel for key, parcel in parcels.items() if key not in begun},
+    )
+
+
+def _parcel_of(row: Recorded) -> ParcelId | None:
+    return row.event.parcel if isinstance(row.event, ParcelEvent) else None
+
+
+def _check_versions(log: list[Recorded], parcels: Mapping[ParcelId, Parcel]) -> Iterator[Finding]:
+    """What is left of a parcel's events is their end, without a gap."""
+    versions: dict[ParcelId, list[int]] = {key: [] for key in parcels}
+    for row in log:
+        if isinstance(row.event, ParcelEvent) and row.event.parcel in versions:
+            versions[row.event.parcel].append(row.version)
+    for key, found in sorted(versions.items()):
+        last = parcels[key].version
+        if found != list(range(last - len(found) + 1, last + 1)):
+            yield Finding("version", key, f"version {last} is stored, of its events there are {found}")
 
 
 def _check_lane(lane: Lane, rows: Standing) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from restante.core.bank import (
 )
 from restante.core.ids import OrgId, PointId, SourceId, is_laned_id, lane_for, lane_of, laned_id
 from restante.core.refusals import Refusal
-from restante.core.reservation import Firmness, Promise, Room, Window, check_promise, room_left
+from restante.core.reservation import Firmness, Promise, Room, Window, check_promise, room_left, rooms_left
 from restante.core.size import Ladder
 from restante.core.time import Calendar, ElapsedHours, HoldRule, Instant, OpenDays, OpenTime, day_of
 from restante.hub.callers import Attempt, Principal
@@ -68,6 +68,11 @@ class Filters(msgspec.Struct, frozen=True):
     open_now: bool = False
     status: PointStatus | None = None
 
+    @property
+    def are_choosy(self) -> bool:
+        """Whether points are left out for what stands in their rows, so that many are read for a few."""
+        return (self.ability, self.rank, self.status) != (None, None, None) or self.open_now
+
 
 class Found(msgspec.Struct, frozen=True):
     """A point, its room, and how far it is (as the distance of unit vectors)."""
@@ -101,7 +106,8 @@ class Network:
         items: list[PointShown] = []
         now, read = self._now(), 0
         while read < MOST_READ:
-            rows = await self._rows(filters, after, limit=PAGE_READ)
+            asked = PAGE_READ if filters.are_choosy else min(PAGE_READ, limit - len(items))
+            rows = await self._rows(filters, after, limit=asked)
             read += len(rows)
             for point_id, point, room, chord in rows:
                 after = (chord, point_id)
@@ -110,7 +116,7 @@ class Network:
                     items.append(self.show(found, caller, near=filters.here is not None))
                     if len(items) == limit:
                         return PointPage(items, write_cursor(about, after))
-            if len(rows) < PAGE_READ:
+            if len(rows) < asked:
                 return PointPage(items)
         return PointPage(items, write_cursor(about, after))
 
@@ -335,12 +341,14 @@ def _level(left: int) -> str:
 def _room_shown(room: Room, ladder: Ladder, *, day: int, exact: bool) -> list[RoomShown]:
     """Room by size class, plain and for each single need that some compartment here serves."""
     abilities = sorted({ability for name in room.supply for ability in parts(RoomClass(name))[1]})
-    shown = []
-    for rank, rung in enumerate(ladder.classes):
-        for needs in ([], *([ability] for ability in abilities)):
-            left = room_left(room, room_class(rank, needs), day) if room.status is PointStatus.OPEN else 0
-            shown.append(RoomShown(rung.name, list(needs), _level(left), left if exact else None))
-    return shown
+    asked = [
+        (rung.name, needs, room_class(rank, needs))
+        for rank, rung in enumerate(ladder.classes)
+        for needs in ([], *([ability] for ability in abilities))
+    ]
+    left = rooms_left(room, [wanted for _, _, wanted in asked], day) if room.status is PointStatus.OPEN else {}
+    counts = ((size, needs, left.get(wanted, 0)) for size, needs, wanted in asked)
+    return [RoomShown(size, list(needs), _level(count), count if exact else None) for size, needs, count in counts]
 
 
 def _hold_shown(rule: HoldRule) -> HoldHours | HoldDays:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from restante.core.ids import ParcelId, born_at
-from restante.core.parcel import Parcel
+from restante.core.parcel import Parcel, idle_since
 from restante.core.time import Instant
 from restante.store.ledger import Ledger
 from restante.store.vault import Vault
@@ -30,15 +30,6 @@ async def forget_old(vault: Vault, ledger: Ledger, before: Instant) -> int:
             await vault.forget(old)
         forgotten, after = forgotten + len(old), page[-1][0]
     return forgotten
-
-
-def idle_since(parcel: Parcel) -> Instant | None:
-    """When the last thing happened to a parcel; None while room is promised to it or it lies behind a door."""
-    if parcel.promise is not None or any(stay.is_open for stay in parcel.stays):
-        return None
-    ends = [stay.withdrawn.at for stay in parcel.stays if stay.withdrawn is not None]
-    known = (parcel.announced_at, parcel.cancelled_at, parcel.released_at, *ends)
-    return max((at for at in known if at is not None), default=born_at(parcel.id))
 
 
 def _is_old(key: ParcelId, parcels: Mapping[ParcelId, Parcel], before: Instant) -> bool:

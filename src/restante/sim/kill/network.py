@@ -49,6 +49,12 @@ class Program:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def was_killed(self) -> bool:
         """Whether SIGKILL ended it."""
         return self._process is not None and self._process.returncode == -signal.SIGKILL
