@@ -1,3 +1,5 @@
+-- Runs with programs from migration 0005 on.
+--
 -- Days of the log that were exported and dropped: of each lane the last position among them, what was in the file and its
 -- digest, so that a check knows where the log begins. `kept` events stayed, since their parcel was not over or they are
 -- about a point; they stand in the partition of other days.
