@@ -22,7 +22,7 @@ from restante.core.parcel import Collected, stage_of
 from restante.core.stay import By, Evidence
 from restante.hub.engine import Accepted
 from restante.hub.metrics.catalogue import Seen
-from restante.hub.metrics.figures import Gathering
+from restante.hub.metrics.figures import Collector
 from restante.hub.metrics.page import registry_of
 from restante.hub.notices.mail import read_code
 from restante.hub.notices.sink import Sink, open_sink
@@ -153,9 +153,9 @@ async def test_a_marked_person_is_found_nowhere(
         async with open_worker(site) as worker, open_tables(database, name="metrics", size=1) as tables:
             await a_day(api, worker, sink)
             await worker.reconcile()
-            gathering = Gathering(api.ledger, tables, now=api.time.now, real=time.time)
-            await gathering.gather()
-            seen = Seen(parts.engine, parts.measures, gathering.figures, pools())
+            collector = Collector(api.ledger, tables, now=api.time.now, real=time.time)
+            await collector.collect()
+            seen = Seen(parts.engine, parts.measures, collector.figures, pools())
             metrics = generate_latest(registry_of(lambda: seen))
     assert b'restante_notices_total{channel="email",outcome="bounced"}' in metrics
     assert b'restante_tasks_total{kind="send-notice",outcome="done"}' in metrics

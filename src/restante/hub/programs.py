@@ -30,7 +30,7 @@ from restante.hub.fleet.service import Fleet
 from restante.hub.fleet.tls import keep_shown, listener_context
 from restante.hub.measures import Measures
 from restante.hub.metrics.catalogue import Seen
-from restante.hub.metrics.figures import Gathering
+from restante.hub.metrics.figures import Collector
 from restante.hub.metrics.page import MetricsPage, bind_of
 from restante.hub.notices.sink import open_sink
 from restante.hub.readiness import Readiness
@@ -180,20 +180,20 @@ async def showing_metrics(spine: Spine) -> AsyncIterator[str]:
         tables = await stack.enter_async_context(
             open_tables(spine.dsn, name="restante metrics", size=1, read_only=True)
         )
-        gathering = Gathering(spine.ledger, tables, now=spine.now, real=time.time, pace=spine.settings.pace)
+        collector = Collector(spine.ledger, tables, now=spine.now, real=time.time, pace=spine.settings.pace)
 
         def look() -> Seen:
-            return Seen(spine.engine, spine.measures, gathering.figures, pools())
+            return Seen(spine.engine, spine.measures, collector.figures, pools())
 
         page = MetricsPage(look, Readiness(tables).check)
         bound = await _on_port(stack, serving(page, host, port), setting="RESTANTE_METRICS_BIND", port=port)
-        gather = asyncio.create_task(gathering.keep_gathering())
+        collecting = asyncio.create_task(collector.keep_collecting())
         try:
             yield f"http://{f'[{host}]' if ':' in host else host}:{bound}/metrics"
         finally:
-            gather.cancel()
+            collecting.cancel()
             with suppress(asyncio.CancelledError):
-                await gather
+                await collecting
 
 
 def _site(spine: Spine, records: Records) -> tuple[Site, Callable[[], Path]]:

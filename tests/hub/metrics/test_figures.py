@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from restante.hub.metrics.figures import AGES, Figures, Gathering, Waiting
+from restante.hub.metrics.figures import AGES, Collector, Figures, Waiting
 from restante.hub.readiness import Readiness
 from restante.store.connect import ENGINE
 from restante.store.statements import load
@@ -48,10 +48,10 @@ def test_no_large_table_is_read_whole(database: str) -> None:
 async def figures_of(api: Api, *, later: timedelta = timedelta(0), pace: float = 1.0) -> Figures:
     """What a round collects from the database of an API."""
     async with open_tables(api.parts.dsn, name="restante metrics", size=1, read_only=True) as tables:
-        gathering = Gathering(api.ledger, tables, now=lambda: api.time.at + later, real=lambda: 5.0, pace=pace)
-        await gathering.gather()
-        assert gathering.figures is not None
-        return gathering.figures
+        collector = Collector(api.ledger, tables, now=lambda: api.time.at + later, real=lambda: 5.0, pace=pace)
+        await collector.collect()
+        assert collector.figures is not None
+        return collector.figures
 
 
 async def test_what_waits_is_counted_and_its_age_told(api: Api) -> None:
@@ -100,11 +100,11 @@ async def test_figures_are_missing_and_not_old_when_the_database_is_down(databas
     """Given figures, when the database no longer answers, then there are none."""
     async with an_api(database, tmp_path) as api:
         async with open_tables(database, name="restante metrics", size=1, read_only=True) as tables:
-            gathering = Gathering(api.ledger, tables, now=lambda: START, real=lambda: 5.0)
-            await gathering.gather()
-            assert gathering.figures is not None
-        await gathering.gather()
-        assert gathering.figures is None
+            collector = Collector(api.ledger, tables, now=lambda: START, real=lambda: 5.0)
+            await collector.collect()
+            assert collector.figures is not None
+        await collector.collect()
+        assert collector.figures is None
 
 
 async def test_readiness_needs_every_migration(database: str) -> None:

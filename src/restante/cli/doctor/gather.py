@@ -161,7 +161,7 @@ def _address(environ: Mapping[str, str], folder: Path) -> str:
 
 
 async def _figures(dsn: str, environ: Mapping[str, str]) -> "Figures | None":
-    from restante.hub.metrics.figures import Gathering
+    from restante.hub.metrics.figures import Collector
     from restante.sim.demo.pace import read_clock
     from restante.store.postgres import open_ledger
     from restante.store.tables import open_tables
@@ -169,9 +169,9 @@ async def _figures(dsn: str, environ: Mapping[str, str]) -> "Figures | None":
     try:
         clock = read_clock(environ)
         async with open_ledger(dsn) as ledger, open_tables(dsn, name="doctor", size=1, read_only=True) as tables:
-            gathering = Gathering(ledger, tables, now=clock.now, real=lambda: 0.0, pace=clock.pace)
-            await gathering.gather()
-            return gathering.figures
+            collector = Collector(ledger, tables, now=clock.now, real=lambda: 0.0, pace=clock.pace)
+            await collector.collect()
+            return collector.figures
     except Fault:
         return None
 

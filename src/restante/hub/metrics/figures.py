@@ -51,7 +51,7 @@ def by_age(seconds: Iterable[float]) -> dict[str, int]:
     return found
 
 
-class Gathering:
+class Collector:
     """Collects figures by single statements over one connection; ``figures`` is None when they could not be had.
 
     Ages are told in real seconds: the clock ``now`` runs ``pace`` times faster.
@@ -73,13 +73,13 @@ class Gathering:
         self._pace = pace
         self.figures: Figures | None = None
 
-    async def keep_gathering(self) -> None:
+    async def keep_collecting(self) -> None:
         """``gather`` every so often, for ever."""
         while True:
-            await self.gather()
+            await self.collect()
             await asyncio.sleep(EVERY_SECONDS)
 
-    async def gather(self) -> None:
+    async def collect(self) -> None:
         """Collect once; old figures are not shown for new ones when that fails."""
         try:
             self.figures = await self._figures(self._now())
