@@ -35,10 +35,12 @@ CAUGHT_BY = {
     "takes entries as they come": 11,
     "takes lists backwards": 14,
     "counts days of 24 hours": 11,
-    "lets a code open twice": 41,
+    "lets a code open twice": 17,
     "tells of no fork": 35,
     "asks the hub before a door": 17,
-    "remembers codes of earlier lists": 22,
+    "remembers codes of earlier lists": 43,
+    "believes every code": 9,
+    "keeps bytes that make no sense": 13,
     "lets a round outlive its code": 43,
 }
 """The seed to begin with, where the first ones tell nothing of the bug; a later one is found by itself."""

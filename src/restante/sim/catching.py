@@ -61,7 +61,8 @@ def main(*, most: int = MOST_SEEDS, console: Console | None = None) -> int:
             bar.update(shown, advance=1)
             if found is not None:
                 rules.add(number_of(bug.rule))
-    console.print(f"rules of the ten with a planted bug that was caught: {_numbers(rules)}")
+    said = f"rules of the ten with a planted bug that was caught: {_numbers(rules)}"
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
     return 1 if missed else 0
 
 

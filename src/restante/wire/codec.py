@@ -146,10 +146,14 @@ def _check(value: Any, field: str, depth: int) -> bool:
 
 
 def _check_object(value: dict[Any, Any], field: str, depth: int) -> bool:
-    is_plain = True
+    # Most names and values are plain text, which has nothing to be checked for.
+    is_plain, is_deep = True, depth >= MAX_DEPTH
     for name, item in value.items():
-        _check_text(name, field)
-        is_plain = _check(item, name, depth + 1) and is_plain and name.isascii()
+        if type(name) is not str or not name.isascii():
+            _check_text(name, field)
+            is_plain = is_plain and name.isascii()
+        if is_deep or type(item) is not str or not item.isascii():
+            is_plain = _check(item, name, depth + 1) and is_plain
     return is_plain
 
 
