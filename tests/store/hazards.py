@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 _COMMENT: Final = re.compile(r"--[^\n]*")
-_MADE: Final = re.compile(r"CREATE TABLE (\w+)")
+_MADE: Final = re.compile(r"CREATE TABLE (\w+) \((?!.*\bREFERENCES\b)")
 _FILLED: Final = re.compile(r"INSERT INTO (\w+)")
 _INDEXED: Final = re.compile(r"CREATE (?:UNIQUE )?INDEX \w+ ON (\w+)")
 _TYPES: Final = "smallint|integer|bigint|boolean|text|bytea|uuid|timestamptz|double precision"

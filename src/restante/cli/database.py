@@ -165,8 +165,8 @@ def _status() -> dict[str, Any]:
     except DatabaseUnreachable as fault:
         return told | {"answers": False, "why": str(fault)}
     kin = {"replicas": [msgspec.to_builtins(each) for each in followers(server)]} if server else {}
-    pending = [each.name for each in found.pending]
-    return told | {"answers": True, "applied": len(found.applied), "pending": pending} | kin
+    pending, ahead = ([each.name for each in some] for some in (found.pending, found.ahead))
+    return told | {"answers": True, "applied": len(found.applied), "pending": pending, "ahead": ahead} | kin
 
 
 async def _findings(dsn: str) -> list[Any]:
