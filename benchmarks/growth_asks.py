@@ -141,14 +141,14 @@ Page = Callable[[httpx.AsyncClient, stored.Probe, str], Awaitable[bool]]
 
 
 async def _by_reference(client: httpx.AsyncClient, probe: stored.Probe, _: str) -> bool:
-    return await _is(client, "/parcels/by-reference", probe, {"reference": probe.reference})
+    return await _is(client, "/parcels/by-reference", probe, reference=probe.reference)
 
 
 async def _by_code(client: httpx.AsyncClient, probe: stored.Probe, _: str) -> bool:
-    return await _is(client, f"/parcels/by-code/{code_of(probe.parcel, 0)}", probe, {})
+    return await _is(client, f"/parcels/by-code/{code_of(probe.parcel, 0)}", probe)
 
 
-async def _is(client: httpx.AsyncClient, path: str, probe: stored.Probe, query: dict[str, str]) -> bool:
+async def _is(client: httpx.AsyncClient, path: str, probe: stored.Probe, **query: str) -> bool:
     answer = await client.get(path, params=query)
     return answer.status_code == httpx.codes.OK and answer.json()["id"] == probe.parcel
 
