@@ -38,8 +38,8 @@ def draw(title: str, lines: Lines) -> str:
     assert points, "a picture needs points"
     sizes = sorted({point.size for point in points})
     low, high = _bounds([point.value for point in points])
-    across = _scale(math.log10(sizes[0]), math.log10(max(sizes[-1], sizes[0] * 10)), LEFT, WIDTH - RIGHT)
-    up = _scale(math.log2(low), math.log2(high), HEIGHT - BOTTOM, TOP)
+    across = math.log10(sizes[0]), math.log10(max(sizes[-1], sizes[0] * 10)), LEFT, WIDTH - RIGHT
+    up = math.log2(low), math.log2(high), HEIGHT - BOTTOM, TOP
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {_FONT}>',
@@ -55,10 +55,7 @@ def draw(title: str, lines: Lines) -> str:
 
 
 Scale = tuple[float, float, float, float]
-
-
-def _scale(low: float, high: float, start: float, end: float) -> Scale:
-    return low, high, start, end
+"""The lowest and highest value, and where they stand."""
 
 
 def _at(scale: Scale, value: float) -> float:

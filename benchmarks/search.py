@@ -247,10 +247,10 @@ def look_at_plans(db: psycopg.Connection, here: Here, point: PointId) -> list[Pl
         "place": {"id": point},
     }
     texts = {name: one.text for name, one in statements.load("restante.hub.network").items()}
-    return [_plan(db, name, texts[name.split(",")[0]], values) for name, values in given.items()]
+    return [_plan(db, name, text=texts[name.split(",")[0]], values=values) for name, values in given.items()]
 
 
-def _plan(db: psycopg.Connection, name: str, text: str, values: Mapping[str, Any]) -> Plan:
+def _plan(db: psycopg.Connection, name: str, *, text: str, values: Mapping[str, Any]) -> Plan:
     row = db.execute(f"EXPLAIN (FORMAT JSON) {text}".encode(), values).fetchone()
     assert row is not None
     nodes = list(_nodes(row[0][0]["Plan"]))

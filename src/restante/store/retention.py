@@ -23,7 +23,7 @@ from psycopg import sql
 from restante.core.ids import Lane
 from restante.core.parcel import idle_since
 from restante.core.time import Instant
-from restante.store import bodies, statements
+from restante.store import bodies, connect, statements
 
 LEAST_DAYS: Final = 30
 """The shortest audit period: readers of the feed may be away for so long without telling anybody."""
@@ -76,8 +76,8 @@ def retire(
     """
     assert keep_days >= LEAST_DAYS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with psycopg.connect(dsn, autocommit=True) as db:
-        db.execute("SET timezone = 'UTC'")
+    target = connect.conninfo(dsn, name="restante db retire", settings={"timezone": "UTC"})
+    with psycopg.connect(target, autocommit=True) as db:
         before = datetime.combine(now.date() - timedelta(days=keep_days), datetime.min.time(), UTC)
         old = [day for day in _days(db) if day < before.date()]
         ((began_at,),) = db.execute(_SQL["epoch_began"]).fetchall()
