@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from tools.mutants.parts import SOURCES, module_of
+from tools.mutants.parts import SOURCES
 
 _WORDS: Final = 100
 """How many characters of the words before and after are kept in a name."""
@@ -60,7 +60,7 @@ class Mutant(msgspec.Struct, frozen=True):
     @property
     def module(self) -> str:
         """The name of its module."""
-        return module_of(SOURCES / self.path)
+        return ".".join(Path(self.path).with_suffix("").parts)
 
     @property
     def key(self) -> str:

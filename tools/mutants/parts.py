@@ -38,8 +38,3 @@ PARTS: Final[dict[str, Part]] = {
     ),
 }
 LEFT_OUT: Final = ("tests/edge/test_program.py",)
-
-
-def module_of(path: Path) -> str:
-    """The name under which a file is imported."""
-    return ".".join(path.relative_to(SOURCES).with_suffix("").parts)
