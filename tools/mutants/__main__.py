@@ -5,6 +5,7 @@ import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Annotated, Final
@@ -110,7 +111,7 @@ def _tried(jobs: Sequence[Job], tests: Sequence[str] | None, processes: int) -> 
     todo, context = iter(jobs), multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         under_way: dict[Connection, Job] = {}
-        for job, _ in zip(todo, range(processes), strict=False):
+        for job in islice(todo, processes):
             ours, theirs = context.Pipe()
             worker = context.Process(target=serve, args=(theirs, tests))
             worker.start()
