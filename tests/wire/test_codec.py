@@ -88,6 +88,7 @@ def test_the_canonical_form_is_that_of_the_rfc() -> None:
         (b'{"\\udfff":1,"\\udfff":1}', "duplicate-key"),
         (b'{"a":' * 40 + b"1" + b"}" * 40, "document-too-deep"),
         (b"[" * 100_000, "document-too-deep"),
+        (b'{"a":[' + b"[]," * 100_000 + b"[" * 100_000, "document-too-deep"),
         (b'{"a":"' + b"x" * codec.MAX_DOCUMENT_BYTES + b'"}', "document-too-large"),
     ],
 )

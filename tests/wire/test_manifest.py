@@ -137,6 +137,13 @@ def test_a_difference_that_leads_elsewhere_asks_for_the_whole() -> None:
     assert code(apply(None, sign(difference(before, manifest(2)), KEY), PINNED)) == "manifest-base"
 
 
+def test_a_text_that_is_no_unicode_is_refused() -> None:
+    """Given half a surrogate pair, when it comes as a document or is found where one was kept, then it is refused."""
+    sent = msgspec.structs.replace(sign(manifest(1), KEY), document="\ud800")
+    assert code(apply(None, sent, PINNED)) == "manifest-unsigned"
+    assert code(restored("\ud800", START)) == "manifest-malformed"
+
+
 def test_a_difference_is_of_one_life_of_the_hub() -> None:
     """Given a manifest in force, when a difference to it comes from another epoch of the hub, then it does not fit."""
     current = taken(None, sign(manifest(1, names="a"), KEY))

@@ -36,6 +36,7 @@ def main(
     seed: Annotated[int, Parameter(help="The seed of the sample.")] = 1,
     only: Annotated[str, Parameter(help="Only mutants whose name contains this.")] = "",
     since: Annotated[str | None, Parameter(help="Take over what an earlier account caught, by its state.")] = None,
+    again: Annotated[bool, Parameter(help="Only those that the earlier account has.", negative="")] = False,
     processes: Annotated[int, Parameter(help="How many are tried at a time.")] = 2,
     json: Annotated[bool, Parameter(help="Print the scores as JSON.", negative="")] = False,
 ) -> int:
@@ -43,8 +44,9 @@ def main(
     console, equivalent, scores = Console(stderr=True), read_equivalent(), []
     for name in parts or tuple(PARTS):
         mutants = [mutant for path in PARTS[name].paths() for mutant in mutants_of(path) if only in mutant.key]
-        wanted = drawn(mutants, sample, seed)
-        trials = _try(name, wanted, console, since=since, processes=processes)
+        earlier = read_trials(FOLDER / f"mutants-{name}-{since}.jsonl") if since else {}
+        wanted = drawn([one for one in mutants if not again or one.key in earlier], sample, seed)
+        trials = _try(name, wanted, console, earlier=caught_only(earlier), processes=processes)
         scores.append(score(name, mutants, {mutant.key: trials[mutant.key] for mutant in wanted}, equivalent))
         console.print(scores[-1].told(), markup=False, highlight=False)
         for survivor in scores[-1].survivors:
@@ -66,16 +68,14 @@ def drawn(mutants: Sequence[Mutant], sample: int | None, seed: int) -> list[Muta
 
 
 def _try(
-    name: str, mutants: Sequence[Mutant], console: Console, *, since: str | None, processes: int
+    name: str, mutants: Sequence[Mutant], console: Console, *, earlier: dict[str, Trial], processes: int
 ) -> dict[str, Trial]:
     """The trials of these mutants, of which those that the account lacks are made now."""
     part = PARTS[name]
     path = FOLDER / f"mutants-{name}-{state_of(part)}.jsonl"
     console.print(f"Trying {len(mutants):,} mutants of {name}; the account is {path}.", highlight=False)
     reach = reach_of(name, part, FOLDER)
-    trials = read_trials(path)
-    if since:
-        trials = caught_only(read_trials(FOLDER / f"mutants-{name}-{since}.jsonl")) | trials
+    trials = earlier | read_trials(path)
     jobs = [_job(mutant, reach) for mutant in mutants if mutant.key not in trials]
     inside = [job for job in jobs if job.mutant.functions]
     with path.open("ab") as kept, _bar(console) as bar:
