@@ -33,7 +33,6 @@ PARTS: Final[dict[str, Part]] = {
             "tests/contracts/test_attempts.py",
             "tests/contracts/test_lock_board.py",
             "tests/contracts/test_session.py",
-            "tests/sim/test_run.py",
         ),
     ),
 }
