@@ -72,8 +72,9 @@ check: $(STAMP)  ## check rings, types, style, sizes and documentation (about a 
 bench: $(RUNS)  ## measure everything beside its goals, with one table at the end (three quarters of an hour)
 	@$(BIN)/restante bench $(ARGS)
 
-prove: $(RUNS)  ## run one long proof: make prove PART=sim (up to 2 hours, can be resumed)
-	@$(BIN)/restante prove $(PART) $(ARGS)
+# Mutants are tried with the tests, so that part needs the packages of development.
+prove: $(if $(filter mutants,$(PART)),$(STAMP),$(RUNS))  ## run one long proof: make prove PART=sim (up to 2 hours, can be resumed)
+	@$(if $(filter mutants,$(PART)),$(BIN)/python -m tools.mutants,$(BIN)/restante prove $(PART)) $(ARGS)
 
 docs: $(STAMP)  ## write docs/reference again from the code
 	@$(BIN)/python -m tools.reference

@@ -23,6 +23,49 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 ORG = OrgId("org-1")
+FIELDS = {
+    "already-cancelled": {"parcel"},
+    "already-promised": {"point"},
+    "already-recalled": {"parcel"},
+    "already-there": {"to_point"},
+    "case-open": {"about"},
+    "case-unknown": {"case"},
+    "contact-unchanged": {"lost"},
+    "epoch-not-later": {"epoch"},
+    "hold-lapsed": {"parcel"},
+    "hold-not-longer": {"ends_at"},
+    "hold-not-paused": {"why"},
+    "hold-not-started": {"parcel"},
+    "hold-paused": {"parcel", "why"},
+    "hold-running": {"at"},
+    "hold-too-long": {"ends_at"},
+    "journal-epoch": {"log_epoch"},
+    "journal-fork": {"previous_hash", "seq"},
+    "journal-gap": {"seq"},
+    "module-exists": {"module", "modules"},
+    "not-promised": {"point"},
+    "parcel-ended": {"parcel"},
+    "parcel-exists": {"parcel"},
+    "parcel-in-custody": {"parcel"},
+    "parcel-not-waiting": {"parcel"},
+    "parcel-unknown": {"parcel"},
+    "point-closed": {"point"},
+    "point-exists": {"id"},
+    "point-gone": {"point"},
+    "point-not-named": {"from_point", "point"},
+    "point-unknown": {"point"},
+    "promise-running": {"at"},
+    "room-class-malformed": {"room_class"},
+    "source-exists": {"source"},
+    "source-forked": {"source"},
+    "source-heard": {"point"},
+    "source-unheard": {"point"},
+    "source-unknown": {"source"},
+    "stray-unknown": {"stay"},
+    "too-many-cases": {"point"},
+    "window-backwards": {"window.closes_at"},
+}
+"""Which field of a command each code speaks of: what a caller has to look at."""
 SMALL = RoomClass("0+seated")
 
 
@@ -93,6 +136,7 @@ class City:
         """Execute a command that is refused; answers the code."""
         decision = self.asks(command)
         assert isinstance(decision, Refusal), decision
+        assert decision.field in FIELDS[decision.code], decision
         return decision.code
 
     def entry(self, point: PointId, told: fact.AnyFact, at: datetime | None = None) -> cmd.AdoptFact:

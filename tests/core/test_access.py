@@ -342,3 +342,15 @@ def test_waking_time_counts_only_what_the_steady_clock_saw() -> None:
     clock = access.tick(clock, boot=2, monotonic_ms=900_000)
     clock = access.tick(clock, boot=2, monotonic_ms=899_000)
     assert clock.awake_ms == 3500
+
+
+def test_typed_text_is_read_up_to_its_bound() -> None:
+    """Given eight digits and dashes, when there are as many letters as are taken, then it is a code; one more, none."""
+    longest = "12345678".ljust(access.MAX_TYPED_CHARACTERS, "-")
+    assert access.parse_code(longest) == "12345678"
+    assert access.parse_code(longest + "-") is None
+
+
+def test_the_letters_of_a_parcel_code_are_crockfords() -> None:
+    """Given the letters of parcel codes, then they are the 32 that nobody mistakes for another."""
+    assert "".join(sorted(set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") - set("ILOU"))) == access.PARCEL_ALPHABET

@@ -9,12 +9,22 @@ from restante.core import facts as fact
 from restante.core.adoption import MAX_POINT_CASES, MAX_STRAYS
 from restante.core.bank import Condition, RoomClass
 from restante.core.ids import ParcelId, StayKey
-from restante.core.parcel import Announced, Collected, Direction, DroppedOff, Promised, Released, WithCourier, leg_of
+from restante.core.parcel import (
+    Announced,
+    Collected,
+    Deposited,
+    Direction,
+    DroppedOff,
+    Promised,
+    Released,
+    WithCourier,
+    leg_of,
+)
 from restante.core.reactions import GiveBackRoom, OrderRecall, ReserveOnward, SendNotice, react
 from restante.core.refusals import Refusal
 from restante.core.stay import By, Evidence, RecallReason
 from restante.core.surprises import words
-from tests.core.scene import BANK_A, DAY, NOW, PARCEL, PARCELS, SMALL, A, B, City, kinds, put_in, taken_out
+from tests.core.scene import BANK_A, DAY, HOUR, NOW, PARCEL, PARCELS, SMALL, A, B, City, kinds, put_in, taken_out
 
 STRANGER = PARCELS[3]
 
@@ -117,12 +127,63 @@ def test_one_sources_own_order_beats_its_clock(city: City) -> None:
 
 def test_a_courier_takes_out_what_nobody_recalled(city: City) -> None:
     """Given a parcel waiting, when a courier takes it without recall, then a case opens; after a recall none does."""
-    stay = city.puts_in()
-    city.takes_out(stay, By.COURIER)
-    assert cases(city) == {"taken-out-unasked"}
-    again = city.puts_in()
+    asked = city.puts_in()
     city.does(cmd.RecallParcel(**city.by(), parcel=PARCEL, point=A, reason=RecallReason.RETURNED))
-    assert kinds(city.takes_out(again, By.COURIER)) == ["ParcelWithdrawn"]
+    assert kinds(city.takes_out(asked, By.COURIER)) == ["ParcelWithdrawn"]
+    assert cases(city) == set()
+    city.takes_out(city.puts_in(), By.COURIER)
+    assert cases(city) == {"taken-out-unasked"}
+
+
+def test_a_courier_has_what_was_taken_out_last(city: City) -> None:
+    """Given a parcel that couriers took from two places, when its stage is asked, then it is with the later of them."""
+    first, second = city.puts_in(point=A), city.puts_in(point=B)
+    city.tells(B, taken_out(PARCEL, second, By.COURIER), NOW + HOUR)
+    city.tells(A, taken_out(PARCEL, first, By.COURIER), NOW)
+    assert city.stage() == WithCourier(NOW + HOUR)
+
+
+def test_only_a_drop_off_is_taken_further() -> None:
+    """Given a delivery bound for B, when a courier takes it out of A, then no room is owed, whoever puts it in."""
+    city = City()
+    city.announces(destination=B)
+    stay = city.puts_in()
+    city.does(cmd.RecallParcel(**city.by(), parcel=PARCEL, point=A, reason=RecallReason.RETURNED))
+    [taken] = city.takes_out(stay, By.COURIER)
+    assert react(taken, city.parcel()) == []
+    city.puts_in(by=By.SENDER)
+    assert isinstance(city.stage(), Deposited)
+
+
+def test_a_sender_who_takes_a_bound_parcel_back_owes_no_room() -> None:
+    """Given a drop-off bound for B, when its sender takes it back, then no room is promised at B."""
+    city = City()
+    city.announces(direction=Direction.DROP_OFF, destination=B)
+    [taken] = city.takes_out(city.puts_in(by=By.SENDER), By.SENDER)
+    assert react(taken, city.parcel()) == []
+
+
+def test_a_recipient_gets_a_receipt_for_that_very_stay(city: City) -> None:
+    """Given a parcel behind a door, when its recipient takes it, then a receipt of that stay is owed to them."""
+    stay = city.puts_in()
+    [taken] = city.takes_out(stay)
+    assert react(taken, city.parcel()) == [SendNotice(PARCEL, ev.NoticeKind.RECEIPT, A, stay)]
+
+
+def test_a_source_that_skips_is_told_where_to_go_on(city: City) -> None:
+    """Given two entries adopted, when the fourth comes, then the refusal names the third."""
+    city.puts_in()
+    city.tells(A, fact.Started("0.1"))
+    skipping = msgspec.structs.replace(city.entry(A, fact.Started("0.1")), seq=4)
+    refused = city.asks(skipping)
+    assert refused == Refusal("journal-gap", "seq", "3")
+
+
+@pytest.mark.parametrize(("capacity", "kind"), [(0, "PointCaseOpened"), (1, "ConditionChanged")])
+def test_a_compartment_holds_at_least_one_parcel(city: City, capacity: int, kind: str) -> None:
+    """Given a compartment's condition, when it is said to hold no parcel at all, then that is a case and not room."""
+    seen = fact.ConditionSeen(1, SMALL, capacity, Condition.JAMMED, ())
+    assert kinds(city.tells(A, seen)) == [kind]
 
 
 def test_a_drop_off_goes_on_as_a_delivery() -> None:

@@ -51,7 +51,9 @@ def head(city: City) -> SourceHead:
 def test_an_old_withdrawal_closes_the_stay_and_leaves_the_new_head() -> None:
     """Given a stay a new controller inherited, when its old log tells it ended, then it is closed and heads stay."""
     city, stay = a_new_controller()
+    version = head(city).version
     city.does(entry(city, (1, 2), taken_out(PARCELS[0], stay, By.RECIPIENT)))
+    assert head(city).version == version + 1, "whoever decided on the row as it was has to read it again"
     assert isinstance(city.stage(PARCELS[0]), Collected)
     assert (head(city).epoch, head(city).seq, head(city).hash) == (2, 1, "h2.1")
     assert head(city).past == {1: Reached(2, "h1.2")}

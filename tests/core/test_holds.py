@@ -15,7 +15,7 @@ from restante.core.ids import StayKey
 from restante.core.parcel import Deposited, Held, Lapsed, Recalled
 from restante.core.reactions import OrderRecall, SendNotice, react
 from restante.core.stay import DOOR, NO_CONTACT, Hold, RecallReason, paused, resumed
-from restante.core.timers import REMIND_BEFORE, TimerKind, timers_of
+from restante.core.timers import REMIND_BEFORE, TimerKind, reminder_at, timers_of
 from tests.core.scene import BANK_A, DAY, HOUR, NOW, PARCEL, SMALL, A, B, City, kinds
 
 END = NOW + 48 * HOUR
@@ -226,3 +226,9 @@ def test_no_clock_and_no_order_of_reasons_shortens_a_hold(taken: list[tuple[bool
         assert set(held.reasons) == reasons
         assert (held.paused_at is not None) == bool(reasons)
         assert held.paused_at is None or held.paused_at >= held.started_at
+
+
+@pytest.mark.parametrize(("hours", "before"), [(8, 4), (48, 12), (480, 12)])
+def test_a_reminder_of_a_short_hold_comes_half_way(hours: int, before: int) -> None:
+    """Given a hold of some hours, when it is to be reminded of, then 12 hours before its end, or half way."""
+    assert reminder_at(NOW, NOW + hours * HOUR) == NOW + (hours - before) * HOUR

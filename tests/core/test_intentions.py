@@ -140,6 +140,17 @@ def test_a_parcel_asks_for_a_class_that_can_be_read() -> None:
     city = City()
     made = COMMANDS["announce"](in_stage("Announced"))
     assert city.refuses(msgspec.structs.replace(made, room_class="large")) == "room-class-malformed"
+    refused = city.asks(msgspec.structs.replace(made, room_class="x" * 100))
+    assert isinstance(refused, Refusal)
+    assert len(refused.detail) == 80
+
+
+@pytest.mark.parametrize("ends", [cmd.ReleaseRoom, cmd.ExpirePromise])
+def test_a_promise_ends_at_its_own_point(ends: type[cmd.ReleaseRoom | cmd.ExpirePromise]) -> None:
+    """Given a promise at A, when one at B is to end, then it is refused and the one at A stands."""
+    city = in_stage("Promised")
+    assert city.refuses(ends(**city.by() | {"at": NOW + 2 * DAY}, parcel=PARCEL, point=B)) == "not-promised"
+    assert isinstance(city.stage(), Promised)
 
 
 def test_a_promise_runs_until_its_end_and_while_its_source_is_unheard() -> None:

@@ -47,6 +47,7 @@ def test_a_bank_is_put_up_with_its_modules(city: City) -> None:
     room = city.world.rooms[NEW]
     assert room
     assert room.supply[SMALL] == 4
+    assert room.source == NEW_BANK
     assert city.refuses(install(city, 11)) == "source-exists"
     assert city.refuses(install(city, 1, point=PointId(an_id(61)))) == "point-unknown"
 
@@ -57,7 +58,9 @@ def test_a_bank_stands_at_one_point(city: City) -> None:
 
 
 def test_a_module_is_added_in_service(city: City) -> None:
-    """Given a bank, when a module is added, then it counts; a known number or another's bank is refused."""
+    """Given a bank, when a module is added, then it counts; a known number or another's bank or none is refused."""
+    early = cmd.AddModule(**city.by(), point=NEW, source=NEW_BANK, module=a_module(6, number=2))
+    assert city.refuses(early) == "source-unknown"
     city.does(install(city, 1))
     add = cmd.AddModule(**city.by(), point=NEW, source=NEW_BANK, module=a_module(6, number=2))
     assert kinds(city.does(add)) == ["ModuleAdded"]
@@ -152,6 +155,8 @@ def test_a_case_no_fact_opens_is_opened_once() -> None:
     assert opened.detail == "epoch 1: 3 entries"
     assert city.refuses(opens("epoch 1", "4 entries")) == "case-open"
     assert city.refuses(opens("epoch 1")) == "case-open"
+    city.does(opens("epoch 2"))
+    assert city.refuses(opens("epoch 2", "5 entries")) == "case-open"
     [other] = city.does(opens("epoch 10"))
     assert isinstance(other, ev.PointCaseOpened)
     assert other.case != opened.case

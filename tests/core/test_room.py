@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from itertools import combinations
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restante.core.bank import Compartment, CompartmentState, Condition, PointStatus, RoomClass, room_class, serves
+from restante.core.bank import (
+    Ability,
+    Compartment,
+    CompartmentState,
+    Condition,
+    PointStatus,
+    RoomClass,
+    room_class,
+    serves,
+)
 from restante.core.choice import choose_compartment
 from restante.core.ids import StayKey
 from restante.core.refusals import Refusal
@@ -313,6 +323,38 @@ def test_the_choice_spoils_no_promise(
         assert state.condition is Condition.IN_ORDER
         assert state.door_shut
         assert all(chosen.size <= usable[door].compartment.size for door in possible)
+
+
+@pytest.mark.parametrize("condition", Condition)
+@pytest.mark.parametrize("shut", [True, False])
+@pytest.mark.parametrize(("parcels", "capacity"), [(0, 1), (1, 1), (2, 3), (3, 3)])
+def test_what_may_take_a_parcel(condition: Condition, shut: bool, parcels: int, capacity: int) -> None:
+    """Given a compartment, when one more is to go in, then it is free in order, shut, and with a place left only."""
+    state = CompartmentState(Compartment(1, 0, 900, capacity=capacity), condition, shut, parcels)
+    assert state.is_free == (condition is Condition.IN_ORDER and shut and parcels < capacity)
+
+
+def test_a_larger_compartment_is_taken_where_the_smaller_is_promised() -> None:
+    """Given one of two doors that alone serves a promise, when a parcel could take it, then it takes the other."""
+    cold, large = Compartment(1, 0, 100, (Ability.COLD,)), Compartment(2, 1, 100)
+    doors = [CompartmentState(cold), CompartmentState(large)]
+    wanted = RoomClass("0")
+    assert choose_compartment(doors, wanted, {}) == cold
+    assert choose_compartment(doors, wanted, {RoomClass("0+cold"): 1}) == large
+    assert choose_compartment(doors, wanted, {RoomClass("1"): 1}) == cold
+    assert choose_compartment(doors, wanted, {RoomClass("0+cold"): 1, RoomClass("1"): 1}) == cold
+
+
+few = st.dictionaries(
+    st.sampled_from([room_class(size, needs) for size in range(3) for needs in NEEDS]), st.integers(1, 3), max_size=6
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(few, few)
+def test_scarce_room_is_weighed_by_hall(supply: dict[RoomClass, int], demands: dict[RoomClass, int]) -> None:
+    """Given few classes that many could use, when demands move each other on, then the answer is Hall's condition."""
+    assert is_feasible(supply, demands) == hall(supply, demands)
 
 
 def test_a_window_touches_whole_days() -> None:

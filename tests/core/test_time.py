@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restante.core.time import Calendar, ElapsedHours, OpenDays, OpenTime, believed, closing_minute, hold_end, millis
+from restante.core.time import (
+    Calendar,
+    ElapsedHours,
+    OpenDays,
+    OpenTime,
+    believed,
+    closing_minute,
+    hold_end,
+    millis,
+    paced,
+)
 from tests.core.scene import NOW
 
 ZONES = ("Europe/Helsinki", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "America/Havana", "UTC")
@@ -87,3 +97,9 @@ def test_a_fact_is_not_from_the_future() -> None:
     assert believed(NOW + timedelta(days=3650), NOW) == NOW
     assert believed(NOW - timedelta(days=3650), NOW) == NOW - timedelta(days=3650)
     assert millis(NOW) == NOW.timestamp() * 1000
+
+
+def test_a_demos_day_runs_faster_from_where_it_agreed() -> None:
+    """Given a pace of 60, when a minute has passed, then the demo's clock is an hour on."""
+    assert paced(NOW, NOW, 60) == NOW
+    assert paced(NOW + timedelta(minutes=1), NOW, 60) == NOW + timedelta(hours=1)

@@ -1,14 +1,27 @@
 """Ids, sizes, classes and the other small values."""
 
+from datetime import timedelta
 from itertools import permutations
 from uuid import RFC_4122, UUID
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from restante.core.bank import Compartment, Source, SourceKind, is_room_class, parts, room_class
-from restante.core.ids import MAX_LANES, Lane, SourceId, StayKey, derived_id, is_laned_id, lane_for, lane_of, laned_id
+from restante.core.ids import (
+    MAX_LANES,
+    Lane,
+    SourceId,
+    StayKey,
+    born_at,
+    derived_id,
+    is_laned_id,
+    lane_for,
+    lane_of,
+    laned_id,
+)
 from restante.core.refusals import CODES, Fault, Refusal
 from restante.core.size import Dimensions, Ladder, SizeClass, fits, is_ladder, smallest_rank
 from restante.core.time import millis
@@ -24,6 +37,7 @@ def test_a_laned_id_is_a_uuid_that_knows_its_lane(chance: bytes, lane: Lane) -> 
     made = laned_id(NOW, chance, lane)
     assert (UUID(made).version, UUID(made).variant) == (8, RFC_4122)
     assert int(made.replace("-", "")[:12], 16) == millis(NOW)
+    assert born_at(made) == NOW
     assert lane_of(made) == lane
     assert is_laned_id(made)
 
@@ -49,6 +63,16 @@ def test_what_is_no_id() -> None:
     assert not is_laned_id("zz")
     assert 0 <= lane_for("anything", 7) < 7
     assert str(StayKey(SourceId("s"), 2, 3)) == "s/2/3"
+
+
+def test_ids_and_lanes_are_what_they_ever_were() -> None:
+    """Given what an id is made of, when it is made, then it is the one that is stored: rows are found by it."""
+    born = NOW + timedelta(milliseconds=123)
+    assert laned_id(born, bytes(range(1, 9)), Lane(513)) == "019cadc6-9afb-8708-9020-304050600201"
+    assert laned_id(born, bytes(8), Lane(0)) == "019cadc6-9afb-8000-8000-000000000000"
+    assert born_at(laned_id(born, bytes(8), Lane(0))) == born
+    assert derived_id("case:door-stuck", Lane(513)) == "fd2f3d23-4a4e-8178-8f3c-de46d46e0201"
+    assert [lane_for(f"parcel {number}", 16) for number in range(8)] == [3, 7, 13, 6, 12, 12, 13, 11]
 
 
 @given(boxes, boxes)
@@ -88,6 +112,9 @@ def test_the_ladder_refuses_what_it_cannot_take() -> None:
     assert (LADDER.rank("B"), LADDER.rank("Z")) == (1, None)
     assert is_ladder(LADDER)
     assert not is_ladder(Ladder(LADDER.classes[::-1]))
+    low, high = LADDER.classes[:2]
+    assert not is_ladder(Ladder((low, msgspec.structs.replace(high, max_weight_grams=low.max_weight_grams - 1))))
+    assert not is_ladder(Ladder((high, msgspec.structs.replace(low, max_weight_grams=high.max_weight_grams))))
 
 
 @given(st.integers(0, 99), st.sets(st.from_regex(r"[a-z]([a-z-]{0,8})", fullmatch=True), max_size=4))
@@ -117,3 +144,4 @@ def test_refusals_and_faults_speak() -> None:
         Refusal("never-heard-of")
     assert str(Fault()) == "The world failed."
     assert str(Fault("other")) == "other"
+    assert str(type("BoardSilent", (Fault,), {"__doc__": None})()) == "BoardSilent"

@@ -1,6 +1,7 @@
 """A long proof keeps its account, goes on where it stopped, and ends in the right exit code."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def test_a_line_cut_off_by_a_crash_is_run_again(tmp_path: Path) -> None:
 def test_no_seed_begins_after_the_deadline() -> None:
     """Given a deadline that has passed, when outcomes are asked for, then there are none."""
     assert list(prove.outcomes(iter(range(5)), deadline=0.0, processes=1)) == []
+
+
+def test_no_seed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given more seeds than are handed out at once, when all are run, then each of them was."""
+    monkeypatch.setattr(prove, "ProcessPoolExecutor", lambda *_how, **_more: ThreadPoolExecutor(1))
+    monkeypatch.setattr(prove, "run_all", lambda seeds: [outcome(seed) for seed in seeds])
+    found = prove.outcomes(iter(range(1, 24)), deadline=None, processes=1)
+    assert sorted(one.seed for one in found) == [*range(1, 24)]
 
 
 @pytest.mark.parametrize(("text", "seeds"), [("7", range(7, 8)), ("3-5", range(3, 6))])

@@ -88,6 +88,7 @@ def test_the_canonical_form_is_that_of_the_rfc() -> None:
         (b'{"\\udfff":1,"\\udfff":1}', "duplicate-key"),
         (b'{"a":' * 40 + b"1" + b"}" * 40, "document-too-deep"),
         (b"[" * 100_000, "document-too-deep"),
+        (b'{"a":[' + b"[]," * 100_000 + b"[" * 100_000, "document-too-deep"),
         (b'{"a":"' + b"x" * codec.MAX_DOCUMENT_BYTES + b'"}', "document-too-large"),
     ],
 )
@@ -122,6 +123,41 @@ def test_a_value_that_nests_without_end_is_refused() -> None:
     endless: list[object] = []
     endless.append(endless)
     assert code_of(codec.canonical({"a": endless})) == "document-too-deep"
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """An object so many levels deep, with shallow neighbours."""
+    value: Any = [[], [[]], {}]
+    for _ in range(levels - 4):
+        value = [[], value]
+    return {"a": value}
+
+
+def test_bounds_are_the_last_that_is_taken() -> None:
+    """Given documents as deep and as long as may be, when read and written, then they pass; one more does not."""
+    deepest, raw = nested(codec.MAX_DEPTH), json.dumps(nested(codec.MAX_DEPTH)).encode()
+    assert codec.decode(raw, max_bytes=len(raw)) == deepest
+    assert code_of(codec.decode(raw, max_bytes=len(raw) - 1)) == "document-too-large"
+    assert isinstance(codec.canonical(deepest), bytes)
+    deeper = nested(codec.MAX_DEPTH + 1)
+    assert code_of(codec.decode(json.dumps(deeper).encode())) == "document-too-deep"
+    too_deep: Any = 1
+    for _ in range(codec.MAX_DEPTH + 1):
+        too_deep = {"a": too_deep}
+    assert code_of(codec.canonical(too_deep)) == "document-too-deep"
+    assert isinstance(codec.canonical(too_deep["a"]), bytes)
+
+
+def test_numbers_are_written_as_the_rfc_has_them_among_plain_names() -> None:
+    """Given fractions and whole floats under ASCII names, when written, then as ECMAScript has them."""
+    assert codec.canonical({"a": 1.0, "b": [1e-7, {"c": 2.5}]}) == b'{"a":1,"b":[1e-7,{"c":2.5}]}'
+
+
+def test_a_refusal_names_the_field_shortly() -> None:
+    """Given a number out of range under a long name, when refused, then the field is its first 64 letters."""
+    refused = codec.canonical({"n" * 100: 2**53})
+    assert isinstance(refused, Refusal)
+    assert refused.field == "n" * 64
 
 
 def test_brackets_inside_strings_do_not_count_as_depth() -> None:

@@ -132,6 +132,22 @@ def test_what_is_no_message_is_refused(raw: bytes) -> None:
         assert read.code == "enrolment-malformed"
 
 
+def test_the_longest_message_is_read() -> None:
+    """Given messages as long as may be, when read, then they are taken; one byte more, and they are too long."""
+    asked, shown = encode(Renew("x")), encode(AuthorityShown("x"))
+    for raw, read in ((asked, decode_request), (shown, decode_answer)):
+        longest = raw.replace(b'"x"', b'"' + b"x" * (MAX_MESSAGE_BYTES - len(raw) + 1) + b'"')
+        assert not isinstance(read(longest), Refusal)
+        assert read(longest + b" ") == Refusal("enrolment-malformed", detail="too long")
+
+
+def test_a_code_is_not_shown_by_what_holds_it() -> None:
+    """Given an invitation and a request with a code, when they are printed, then the code is not in it."""
+    invitation = parse_invitation(GOOD)
+    assert repr(invitation) == "Invitation('wss://hub.example:8443/banks', code=…)"
+    assert repr(Enrol("0123-secret", "csr")) == "Enrol(code=…)"
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     """Whatever bytes arrive, reading them ends in a message or a refusal."""

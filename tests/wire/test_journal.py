@@ -265,6 +265,15 @@ def test_fields_that_are_not_as_they_should_be_are_refused(field: str, value: ob
     result = journal.entry_from(journal.entry_to(LOG[0]) | {field: value})
     assert isinstance(result, Refusal)
     assert result.code == "entry-malformed"
+    assert result.field in {"", field}
+
+
+@pytest.mark.parametrize(("field", "value"), [("wall_time", "2026-03-01T12:00:00Z"), ("data", {"a": 2**53})])
+def test_a_value_of_the_right_kind_and_the_wrong_form_is_named(field: str, value: object) -> None:
+    """Given a time without milliseconds or a number JSON cannot hold, when read, then the field is named."""
+    result = journal.entry_from(journal.entry_to(LOG[0]) | {field: value})
+    assert isinstance(result, Refusal)
+    assert (result.code, result.field) == ("entry-malformed", field)
 
 
 @pytest.mark.parametrize("field", sorted(set(Entry.__struct_fields__) - {"extra"}))

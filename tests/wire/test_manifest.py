@@ -39,6 +39,16 @@ OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 SOURCE = SourceId("bank-1")
 PINNED = Pinned(SOURCE, 1, seal.public_key_to_text(KEY.public_key()))
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+FIELDS = {
+    "manifest-unsigned": {"signature"},
+    "manifest-foreign": {"source"},
+    "manifest-epoch": {"log_epoch"},
+    "manifest-older": {"generation"},
+    "manifest-base": {"base", "digest"},
+    "manifest-digest": {"digest"},
+    "manifest-malformed": {"", "grants"},
+}
+"""What each refusal speaks of."""
 
 
 def manifest(generation: int, *, names: str = "", hub_epoch: int = 1, log_epoch: int = 1, doors: int = 2) -> Manifest:
@@ -77,6 +87,7 @@ def signed(document: dict[str, Any], *, full: bool = True) -> ManifestSent:
 def code(answer: Applied | Refusal) -> str:
     """Why it was refused."""
     assert isinstance(answer, Refusal), answer
+    assert answer.field in FIELDS[answer.code], answer
     return answer.code
 
 
@@ -124,6 +135,30 @@ def test_a_difference_that_leads_elsewhere_asks_for_the_whole() -> None:
     assert answer.code == "manifest-digest"
     assert wants_full(answer)
     assert code(apply(None, sign(difference(before, manifest(2)), KEY), PINNED)) == "manifest-base"
+
+
+def test_a_text_that_is_no_unicode_is_refused() -> None:
+    """Given half a surrogate pair, when it comes as a document or is found where one was kept, then it is refused."""
+    sent = msgspec.structs.replace(sign(manifest(1), KEY), document="\ud800")
+    assert code(apply(None, sent, PINNED)) == "manifest-unsigned"
+    assert code(restored("\ud800", START)) == "manifest-malformed"
+
+
+def test_a_difference_is_of_one_life_of_the_hub() -> None:
+    """Given a manifest in force, when a difference to it comes from another epoch of the hub, then it does not fit."""
+    current = taken(None, sign(manifest(1, names="a"), KEY))
+    document = json.loads(sign(difference(manifest(1, names="a"), manifest(2, names="ab")), KEY).document)
+    assert code(apply(current, signed({**document, "hub_epoch": 2}, full=False), PINNED)) == "manifest-base"
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_grants_that_are_no_table_are_named(full: bool) -> None:
+    """Given a list where grants should be, when a document or a difference brings it, then that field is named."""
+    current = taken(None, sign(manifest(1), KEY))
+    sent = sign(manifest(2), KEY) if full else sign(difference(manifest(1), manifest(2)), KEY)
+    refused = apply(current, signed({**json.loads(sent.document), "grants": []}, full=full), PINNED)
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.field) == ("manifest-malformed", "grants")
 
 
 def test_a_restored_hub_starts_a_new_epoch() -> None:

@@ -60,17 +60,16 @@ def adopt(command: cmd.AdoptFact, world: World) -> Decision:
     return [] if head.holds(command.epoch, command.seq) else _meaning(command, world)
 
 
-def advance(command: cmd.AdoptFact, world: World) -> bool:
-    """Move the head past a newly adopted entry; False when the entry was known already."""
+def advance(command: cmd.AdoptFact, world: World) -> None:
+    """Move the head past a newly adopted entry; one that was known already moves nothing."""
     head = world.sources[command.source]
     assert head is not None
     if head.holds(command.epoch, command.seq):
-        return False
+        return
     moved = head.moved(command.epoch, Reached(command.seq, command.hash))
     if isinstance(command.fact, fact.ManifestApplied) and command.epoch == head.epoch:
         moved = replace(moved, in_force=(command.fact.hub_epoch, command.fact.generation))
     world.sources[command.source] = moved
-    return True
 
 
 def _meaning(command: cmd.AdoptFact, world: World) -> list[ev.AnyEvent]:

@@ -165,4 +165,4 @@ class Fault(Exception):
     blame: Literal["hub", "bank", "partner"] = "hub"
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+        super().__init__(message or (self.__doc__ or type(self).__name__).strip().splitlines()[0])

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from itertools import count
+from itertools import count, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -145,7 +145,7 @@ def outcomes(seeds: Iterator[int], *, deadline: float | None, processes: int) ->
         running: set[Future[list[Outcome]]] = set()
         while True:
             while len(running) < 2 * processes and (deadline is None or time.monotonic() < deadline):
-                part = [seed for seed, _ in zip(seeds, range(_SEEDS_AT_ONCE), strict=False)]
+                part = [*islice(seeds, _SEEDS_AT_ONCE)]
                 if not part:
                     break
                 running.add(pool.submit(run_all, part))

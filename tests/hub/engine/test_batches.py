@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from time import perf_counter
 
 import msgspec
 import pytest
@@ -11,14 +12,14 @@ from hypothesis import strategies as st
 from restante.core import commands as cmd
 from restante.core.custody import Decision
 from restante.core.decide import execute
-from restante.core.ids import CommandId, Lane, OrgId, ParcelId, laned_id
+from restante.core.ids import CommandId, Lane, OrgId, ParcelId, SourceId, lane_of, laned_id
 from restante.core.refusals import Refusal
 from restante.core.reservation import Window
 from restante.core.world import World
-from restante.hub.engine import Accepted, CommandBroken, Engine, keys_of_all, run_batch
+from restante.hub.engine import Accepted, CommandBroken, Draft, Engine, keys_of_all, run_batch
 from restante.sim.rows import RowLedger
 from restante.store.check import check
-from restante.store.ledger import LaneMissing, Ledger, RowsRefused
+from restante.store.ledger import Changes, LaneMissing, Ledger, RowsRefused
 from tests.fixtures.ledgers import accepted, town
 from tests.fixtures.lives import NOW
 
@@ -63,6 +64,79 @@ async def test_callers_at_the_same_time_share_batches(ledger: Ledger) -> None:
     assert all(isinstance(outcome, Accepted) for outcome in outcomes)
     assert len({row.recorded_at for row in await ledger.feed(Lane(0), before, 1000)}) == 1
     await engine.close()
+
+
+async def test_a_batch_never_outgrows_its_bound() -> None:
+    """Given callers of two commands each, when they come at once, then no batch has more than may be in one."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    commands = load.commands(10, 10)[:10]
+    engine = engine_over(rows, max_batch=5)
+    await asyncio.gather(*(engine.submit_all(commands[at : at + 2]) for at in range(0, 10, 2)))
+    sizes = engine.measured.sizes[0]
+    assert (sum(sizes.counts), sizes.total) == (3, 10), "4, 4 and 2"
+    assert sum(sizes.counts[: sizes.bounds.index(4) + 1]) == 3
+
+
+async def test_a_batch_took_no_longer_than_it_was_waited_for() -> None:
+    """Given a batch, when its seconds are counted, then they are not more than passed for the caller."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    engine = engine_over(rows)
+    begun_s = perf_counter()
+    await engine.submit(load.commands(1, 1)[0])
+    assert 0 < engine.measured.seconds[0].total <= perf_counter() - begun_s
+
+
+async def test_closing_waits_for_the_batches_under_way() -> None:
+    """Given commands in the queue, when the engine is closed, then they are decided and stored before it is."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    engine = engine_over(rows, max_batch=1)
+    waiting = asyncio.create_task(engine.submit_all(load.commands(4, 4)[:4]))
+    await asyncio.sleep(0)
+    await engine.close()
+    assert not engine.queued[Lane(0)]
+    assert all(isinstance(outcome, Accepted) for outcome in await waiting)
+
+
+async def test_what_a_batch_did_not_change_is_not_written() -> None:
+    """Given commands that are refused or change a parcel alone, when decided, then rows that differ are written."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    [announce, reserve] = load.commands(1, 1)[:2]
+    again = [replace(command, id=CommandId(f"again-{at}")) for at, command in enumerate((announce, reserve))]
+    written = list[Changes]()
+
+    async def decides(*commands: cmd.AnyCommand) -> None:
+        async with rows.transact(keys_of_all(commands), {}) as batch:
+            draft = Draft(batch, NOW)
+            for command in commands:
+                draft.take(command)
+            written.append(draft.finish())
+            await batch.commit(written[-1])
+
+    await decides(announce)
+    await decides(reserve)
+    await decides(*again)
+    announced, reserved, refused = written
+    assert (len(announced.parcels), len(announced.rooms)) == (1, 0)
+    assert (len(reserved.parcels), len(reserved.rooms), len(reserved.sources), len(reserved.points)) == (1, 1, 0, 0)
+    assert (refused.parcels, refused.rooms, refused.sources, refused.points) == ({}, {}, {}, {})
+
+
+async def test_a_fact_of_a_source_nobody_knows_is_refused(ledger: Ledger) -> None:
+    """Given no such source, when its entry comes, then the refusal says so, and it is not a fault."""
+    load = await town(ledger, points=1)
+    told = next(command for command in load.commands(1, 1) if isinstance(command, cmd.AdoptFact))
+    stranger = SourceId(laned_id(NOW, b"stranger", lane_of(told.source)))
+    outcome = await engine_over(ledger).submit(replace(told, source=stranger))
+    assert isinstance(outcome, Refusal)
+    assert (outcome.code, outcome.field) == ("source-unknown", "source")
 
 
 async def test_the_same_command_again_is_answered_and_not_done_twice(ledger: Ledger) -> None:

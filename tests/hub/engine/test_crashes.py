@@ -64,6 +64,18 @@ async def test_an_outcome_that_stays_unknown_is_said_to_be_so() -> None:
     assert len(await rows.history(announce.parcel)) == 1
 
 
+async def test_a_lost_answer_is_learnt_from_the_log() -> None:
+    """Given commits whose answers are lost, when the log is read, then they count as stored, the first event too."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    for command in load.commands(2, 2)[:2]:
+        rows.plant(Break.AFTER)
+        [outcome] = await run_batch(rows, [command], NOW)
+        assert isinstance(outcome, Accepted)
+        assert not outcome.replayed
+
+
 class Deaf(RowLedger):
     """Rows whose log cannot be read: the database went down with the answer to a commit."""
 
