@@ -181,7 +181,7 @@ _PAGES: Final[dict[str, Page]] = {
 async def _pages(asked: Asked, stack: AsyncExitStack) -> Round:
     port, _ = await stack.enter_async_context(hub(asked.dsn, asked.folder, max_batch=BATCH))
     base = f"http://127.0.0.1:{port}/v1"
-    client = await stack.enter_async_context(httpx.AsyncClient(base_url=base, trust_env=False))
+    client = await stack.enter_async_context(httpx.AsyncClient(base_url=base, trust_env=False, timeout=60.0))
     client.headers["Authorization"] = f"Bearer {await _key(client, asked.folder)}"
     named = [probe for probe in asked.probes if probe.reference]
     took: dict[str, list[float]] = {name: [] for name in _PAGES}

@@ -73,7 +73,7 @@ class NoSpace(Exception):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """A stored parcel that is asked for by the name its organisation gave it."""
+    """A stored parcel that is asked for by the name its organisation gave it, or whose hold is to be extended."""
 
     parcel: ParcelId
     reference: str

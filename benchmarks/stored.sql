@@ -94,7 +94,8 @@ SELECT lane, md5(n || 'p')::uuid, decode(substr(repeat(md5(n || 'w'), 8), 1, 2 *
 FROM stored ORDER BY n;
 
 -- name: probes
--- Parcels that are asked for afterwards: some of all ages, and some that lie behind a door.
+-- Parcels that are asked for afterwards: some of all ages, and some that lie behind a door and whose timers are not due,
+-- so that moving their holds leaves those that are due alone.
 INSERT INTO growth_probe (n, id, held, born)
-SELECT n, id, n >= %(held_from)s, born FROM stored
-WHERE n %% %(probe_each)s = 0 OR (n >= %(held_from)s AND n %% %(held_each)s = 0);
+SELECT n, id, n >= %(due_to)s, born FROM stored
+WHERE n %% %(probe_each)s = 0 OR (n >= %(due_to)s AND n %% %(held_each)s = 0);
