@@ -124,9 +124,9 @@ def _tried(jobs: Sequence[Job], tests: Sequence[str] | None, processes: int) -> 
             for pipe in wait(list(under_way)):
                 assert isinstance(pipe, Connection)
                 yield under_way.pop(pipe), msgspec.msgpack.decode(pipe.recv_bytes(), type=Trial)
-                if job := next(todo, None):
-                    pipe.send_bytes(msgspec.msgpack.encode(job))
-                    under_way[pipe] = job
+                if following := next(todo, None):
+                    pipe.send_bytes(msgspec.msgpack.encode(following))
+                    under_way[pipe] = following
 
 
 def _bar(console: Console) -> Progress:

@@ -15,9 +15,10 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from types import CodeType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -44,6 +45,9 @@ _SET_ASIDE: Final = {
 _NAMING: Final = {"NewType", "TypeVar", "Literal", "Annotated", "Parameter", "getLogger", "get_logger", "cast"}
 _UNORDERED: Final = {*_NAMING, "min", "max", "print"}
 _REMOVED: Final = (ast.Raise, ast.AugAssign, ast.Delete)
+
+
+_Node = TypeVar("_Node", bound=ast.AST)
 
 
 class Mutant(msgspec.Struct, frozen=True):
@@ -202,10 +206,9 @@ def _in_expression(parent: ast.AST, field: str, index: int | None, place: Place)
     node = holder if index is None else holder[index]
     if not isinstance(node, ast.AST) or isinstance(node, ast.JoinedStr | ast.pattern):
         return
-    put = _setter(holder, index, None) if index is not None else None
 
     def writing(new: ast.AST) -> Callable[[], None]:
-        return _setter(holder, index, new) if put and index is not None else lambda: setattr(parent, field, new)
+        return _setter(holder, index, new) if index is not None else lambda: setattr(parent, field, new)
 
     for new in _instead(node, place):
         yield _put(node, place, ast.unparse(new), writing(new))
@@ -287,7 +290,7 @@ def _compared(node: ast.Compare, at: int, sign: ast.cmpop, place: Place) -> Chan
 
 def _entries(node: ast.Dict | ast.Set, place: Place) -> Iterator[Change]:
     """Each entry left out of a table that is written out."""
-    columns = [node.keys, node.values] if isinstance(node, ast.Dict) else [node.elts]
+    columns: list[list[Any]] = [node.keys, node.values] if isinstance(node, ast.Dict) else [node.elts]
     if len(columns[0]) < 2:
         return
     for at, entry in enumerate(columns[0]):
@@ -301,17 +304,16 @@ def _entries(node: ast.Dict | ast.Set, place: Place) -> Iterator[Change]:
 
 
 def _call(node: ast.Call, place: Place) -> Iterator[Change]:
-    first, *others = [*node.args, None]
-    second = others[0] if others else None
-    starred = any(isinstance(one, ast.Starred) for one in node.args[:2])
-    if first and second and not starred and ast.dump(first) != ast.dump(second) and _called(node) not in _UNORDERED:
-        swapped = [second, first, *node.args[2:]]
+    ends = node.args[:2]
+    starred = any(isinstance(one, ast.Starred) for one in ends)
+    if len({ast.dump(one) for one in ends}) == 2 and not starred and _called(node) not in _UNORDERED:
+        swapped = [*ends[::-1], *node.args[2:]]
         words = ast.unparse(ast.Call(node.func, swapped, node.keywords))
         yield _put(node, place, words, lambda: setattr(node, "args", swapped))
     if _called(node) == "replace":
         for at, keyword in enumerate(node.keywords):
             words = f"replace({keyword.arg}={ast.unparse(keyword.value)})"
-            yield Change(keyword, place, words, "removed", lambda at=at: node.keywords.__delitem__(at))
+            yield Change(keyword, place, words, "removed", partial(node.keywords.__delitem__, at))
     if isinstance(node.func, ast.Name) and node.func.id in _OPPOSITES:
         function, name = node.func, _OPPOSITES[node.func.id]
         yield _put(function, place, name, lambda: setattr(function, "id", name), ast.unparse(node))
@@ -321,7 +323,7 @@ def _put(node: ast.AST, place: Place, after: str, make: Callable[[], None], befo
     return Change(node, place, before or ast.unparse(node), after, make)
 
 
-def _setter(holder: list[ast.AST], index: int, new: ast.AST | None) -> Callable[[], None]:
+def _setter(holder: list[_Node], index: int, new: _Node) -> Callable[[], None]:
     return lambda: holder.__setitem__(index, new)
 
 
@@ -357,7 +359,8 @@ def _called(node: ast.Call) -> str:
     match node.func:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
-    return ""
+        case _:
+            return ""
 
 
 def _is_none(node: ast.expr) -> bool:

@@ -130,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def within(tests: Sequence[int], reach: Reach, seconds: float) -> list[int]:
     """As many of the tests, from the first on, as take so long together; one at least."""
-    kept, spent = [], 0.0
+    kept, spent = list[int](), 0.0
     for test in tests:
         spent += reach.seconds[test]
         if kept and spent > seconds:

@@ -1,6 +1,7 @@
 """The engine on both ledgers: one path for one command and many, exactly once, and nobody pays for a neighbour."""
 
 import asyncio
+import gc
 from datetime import timedelta
 from time import perf_counter
 
@@ -16,7 +17,7 @@ from restante.core.ids import CommandId, Lane, OrgId, ParcelId, SourceId, lane_o
 from restante.core.refusals import Refusal
 from restante.core.reservation import Window
 from restante.core.world import World
-from restante.hub.engine import Accepted, CommandBroken, Draft, Engine, keys_of_all, run_batch
+from restante.hub.engine import Accepted, CommandBroken, Draft, Engine, keys_of_all, run_batch, settle_memory
 from restante.sim.rows import RowLedger
 from restante.store.check import check
 from restante.store.ledger import Changes, LaneMissing, Ledger, RowsRefused
@@ -124,6 +125,7 @@ async def test_what_a_batch_did_not_change_is_not_written() -> None:
     await decides(reserve)
     await decides(*again)
     announced, reserved, refused = written
+    assert [len(receipt.fingerprint) for receipt in announced.receipts] == [16]
     assert (len(announced.parcels), len(announced.rooms)) == (1, 0)
     assert (len(reserved.parcels), len(reserved.rooms), len(reserved.sources), len(reserved.points)) == (1, 1, 0, 0)
     assert (refused.parcels, refused.rooms, refused.sources, refused.points) == ({}, {}, {}, {})
@@ -137,6 +139,18 @@ async def test_a_fact_of_a_source_nobody_knows_is_refused(ledger: Ledger) -> Non
     outcome = await engine_over(ledger).submit(replace(told, source=stranger))
     assert isinstance(outcome, Refusal)
     assert (outcome.code, outcome.field) == ("source-unknown", "source")
+
+
+def test_the_garbage_collector_leaves_alone_what_lives_on() -> None:
+    """Given a program that is up, when its memory is settled, then what is there is not walked over again."""
+    before = gc.get_threshold()
+    try:
+        settle_memory()
+        assert gc.get_freeze_count() > 1000
+        assert gc.get_threshold() == (50_000, 20, 20)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 async def test_the_same_command_again_is_answered_and_not_done_twice(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -74,6 +75,29 @@ async def test_a_lost_answer_is_learnt_from_the_log() -> None:
         [outcome] = await run_batch(rows, [command], NOW)
         assert isinstance(outcome, Accepted)
         assert not outcome.replayed
+
+
+async def test_a_lost_answer_to_a_refusal_stays_unknown() -> None:
+    """Given a batch of a refusal alone, when its answer is lost, then no event tells whether its receipt is stored."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    announce = load.commands(1, 1)[0]
+    await accepted(rows, [announce])
+    rows.plant(Break.AFTER)
+    with pytest.raises(OutcomeUnknown):
+        await run_batch(rows, [msgspec.structs.replace(announce, id=CommandId("again"))], NOW)
+
+
+async def test_a_database_that_stays_away_is_said_to_be_away() -> None:
+    """Given no database at both attempts, when the caller is answered, then with that: nothing was stored."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    rows.plant(Break.BEFORE)
+    rows.plant(Break.BEFORE, after_commits=1)
+    with pytest.raises(StoreDown):
+        await engine_over(rows).submit(load.commands(1, 1)[0])
 
 
 class Deaf(RowLedger):
