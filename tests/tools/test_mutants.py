@@ -163,7 +163,7 @@ def test_the_score_counts_what_could_be_caught() -> None:
     """Given eight caught, one equivalent and one survivor, when counted, then the score is eight of nine."""
     trials = {mutant.key: Trial(mutant.key, "killed", "t", 0.5) for mutant in TEN[:8]}
     trials |= {mutant.key: Trial(mutant.key, "survived") for mutant in TEN[8:]}
-    counted = score("core", TEN, trials, {TEN[8].key: "why", TEN[0].key: "no longer so"})
+    counted = score("core", TEN, trials=trials, equivalent={TEN[8].key: "why", TEN[0].key: "no longer so"})
     assert (counted.tried, counted.equivalent, counted.no_longer_equivalent) == (10, 2, (TEN[0].key,))
     assert counted.ratio == 7 / 8
     assert counted.within == (7 / 8, 7 / 8), "the whole was tried"
@@ -174,8 +174,10 @@ def test_the_score_counts_what_could_be_caught() -> None:
 def test_a_sample_tells_how_sure_it_is() -> None:
     """Given half of a part, when counted, then the interval holds the score; with a tenth it is wider."""
     trials = {mutant.key: Trial(mutant.key, "killed") for mutant in TEN[:5]}
-    of_ten = score("core", TEN, trials, {}).within
-    of_fifty = score("core", [*TEN, *(a_mutant(number) for number in range(10, 50))], trials, {}).within
+    of_ten = score("core", TEN, trials=trials, equivalent={}).within
+    of_fifty = score(
+        "core", [*TEN, *(a_mutant(number) for number in range(10, 50))], trials=trials, equivalent={}
+    ).within
     assert of_fifty[0] < of_ten[0] < 1.0
     assert of_ten[1] == pytest.approx(1.0)
 

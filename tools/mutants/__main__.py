@@ -47,7 +47,9 @@ def main(
         earlier = read_trials(FOLDER / f"mutants-{name}-{since}.jsonl") if since else {}
         wanted = drawn([one for one in mutants if not again or one.key in earlier], sample, seed)
         trials = _try(name, wanted, console, earlier=caught_only(earlier), processes=processes)
-        scores.append(score(name, mutants, {mutant.key: trials[mutant.key] for mutant in wanted}, equivalent))
+        scores.append(
+            score(name, mutants, trials={mutant.key: trials[mutant.key] for mutant in wanted}, equivalent=equivalent)
+        )
         console.print(scores[-1].told(), markup=False, highlight=False)
         for survivor in scores[-1].survivors:
             console.print(f"  survived: {survivor}", markup=False, highlight=False, soft_wrap=True)

@@ -62,7 +62,7 @@ class Score(msgspec.Struct, frozen=True):
         )
 
 
-def score(part: str, mutants: list[Mutant], trials: Mapping[str, Trial], equivalent: Mapping[str, str]) -> Score:
+def score(part: str, mutants: list[Mutant], *, trials: Mapping[str, Trial], equivalent: Mapping[str, str]) -> Score:
     """Count what was tried of a part."""
     tried = [(mutant, trials[mutant.key]) for mutant in mutants if mutant.key in trials]
     caught = [mutant for mutant, trial in tried if trial.verdict in _CAUGHT]

@@ -143,7 +143,7 @@ def _in_block(parent: ast.AST, field: str, place: Place) -> Iterator[Change]:
             yield from _in_case(block, index, place)
             continue
         if place.functions and _can_go(node):
-            yield _put(node, place, "removed", _setter(block, index, ast.Pass()))
+            yield _put(node, place, after="removed", make=_setter(block, index, ast.Pass()))
         yield from _in_statement(node, place)
 
 
@@ -156,8 +156,8 @@ def _in_case(cases: list[ast.match_case], index: int, place: Place) -> Iterator[
         gone = ast.match_case(case.pattern, ast.Constant(False), case.body)
         yield Change(case.pattern, place, words, "removed", _setter(cases, index, gone))
     if case.guard:
-        yield from _condition(case, "guard", place)
-        yield from _in_expression(case, "guard", None, place)
+        yield from _condition(case, "guard", place=place)
+        yield from _in_expression(case, "guard", None, place=place)
     yield from _in_block(case, "body", place)
 
 
@@ -166,9 +166,15 @@ def _in_statement(node: ast.AST, place: Place) -> Iterator[Change]:
         yield from _in_definition(node, place)
         return
     if isinstance(node, ast.If | ast.While):
-        yield from _condition(node, "test", place)
+        yield from _condition(node, "test", place=place)
     if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
-        yield _put(node, place, "return None", lambda: setattr(node, "value", ast.Constant(None)), ast.unparse(node))
+        yield _put(
+            node,
+            place,
+            after="return None",
+            make=lambda: setattr(node, "value", ast.Constant(None)),
+            before=ast.unparse(node),
+        )
     if isinstance(node, ast.AugAssign):
         yield from _operator(node, place)
     if isinstance(node, ast.Break | ast.Continue):
@@ -181,9 +187,9 @@ def _in_statement(node: ast.AST, place: Place) -> Iterator[Change]:
             yield from _in_block(node, field, place)
         elif isinstance(value, list):
             for index in range(len(value)):
-                yield from _in_expression(node, field, index, here)
+                yield from _in_expression(node, field, index, place=here)
         elif isinstance(value, ast.AST):
-            yield from _in_expression(node, field, None, here)
+            yield from _in_expression(node, field, None, place=here)
 
 
 def _in_definition(node: ast.AST, place: Place) -> Iterator[Change]:
@@ -192,15 +198,15 @@ def _in_definition(node: ast.AST, place: Place) -> Iterator[Change]:
             return
         for index, option in enumerate(node.keywords):
             if option.arg == "tag":
-                yield from _in_expression(node, "keywords", index, place)
+                yield from _in_expression(node, "keywords", index, place=place)
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         for field in ("defaults", "kw_defaults"):
             for index in range(len(getattr(node.args, field))):
-                yield from _in_expression(node.args, field, index, place)
+                yield from _in_expression(node.args, field, index, place=place)
     yield from _in_block(node, "body", place.within(node))
 
 
-def _in_expression(parent: ast.AST, field: str, index: int | None, place: Place) -> Iterator[Change]:
+def _in_expression(parent: ast.AST, field: str, index: int | None, *, place: Place) -> Iterator[Change]:
     """What can stand in place of one expression, then what can change inside it."""
     holder = getattr(parent, field)
     node = holder if index is None else holder[index]
@@ -211,7 +217,7 @@ def _in_expression(parent: ast.AST, field: str, index: int | None, place: Place)
         return _setter(holder, index, new) if index is not None else lambda: setattr(parent, field, new)
 
     for new in _instead(node, place):
-        yield _put(node, place, ast.unparse(new), writing(new))
+        yield _put(node, place, after=ast.unparse(new), make=writing(new))
     yield from _inside(node, place)
 
 
@@ -220,14 +226,14 @@ def _inside(node: ast.AST, place: Place) -> Iterator[Change]:
         for at, sign in enumerate(node.ops):
             for table in (_SHIFTED, _NEGATED):
                 if type(sign) in table:
-                    yield _compared(node, at, table[type(sign)](), place)
+                    yield _compared(node, at, table[type(sign)](), place=place)
     if isinstance(node, ast.BinOp):
         yield from _operator(node, place)
     if isinstance(node, ast.IfExp):
-        yield from _condition(node, "test", place)
+        yield from _condition(node, "test", place=place)
     if isinstance(node, ast.comprehension):
         for at in range(len(node.ifs)):
-            yield from _condition(node, "ifs", place, at)
+            yield from _condition(node, "ifs", place=place, index=at)
     if isinstance(node, ast.Dict | ast.Set):
         yield from _entries(node, place)
     if isinstance(node, ast.Call):
@@ -238,7 +244,7 @@ def _inside(node: ast.AST, place: Place) -> Iterator[Change]:
         if field in _SET_ASIDE or (field == "slice" and not place.functions):
             continue
         for index in range(len(value)) if isinstance(value, list) else (None,):
-            yield from _in_expression(node, field, index, place)
+            yield from _in_expression(node, field, index, place=place)
 
 
 def _instead(node: ast.AST, place: Place) -> Iterator[ast.expr]:
@@ -262,7 +268,7 @@ def _instead(node: ast.AST, place: Place) -> Iterator[ast.expr]:
             return
 
 
-def _condition(parent: ast.AST, field: str, place: Place, index: int | None = None) -> Iterator[Change]:
+def _condition(parent: ast.AST, field: str, *, place: Place, index: int | None = None) -> Iterator[Change]:
     """A condition that is asked the other way round; comparisons have that among their own changes."""
     holder = getattr(parent, field)
     node = holder if index is None else holder[index]
@@ -270,7 +276,7 @@ def _condition(parent: ast.AST, field: str, place: Place, index: int | None = No
         return
     new = ast.UnaryOp(ast.Not(), node)
     make = (lambda: setattr(parent, field, new)) if index is None else _setter(holder, index, new)
-    yield _put(node, place, ast.unparse(new), make)
+    yield _put(node, place, after=ast.unparse(new), make=make)
 
 
 def _operator(node: ast.BinOp | ast.AugAssign, place: Place) -> Iterator[Change]:
@@ -279,13 +285,13 @@ def _operator(node: ast.BinOp | ast.AugAssign, place: Place) -> Iterator[Change]
     new = _REPLACED[type(node.op)]()
     changed = deepcopy(node)
     changed.op = new
-    yield _put(node, place, ast.unparse(changed), lambda: setattr(node, "op", new))
+    yield _put(node, place, after=ast.unparse(changed), make=lambda: setattr(node, "op", new))
 
 
-def _compared(node: ast.Compare, at: int, sign: ast.cmpop, place: Place) -> Change:
+def _compared(node: ast.Compare, at: int, sign: ast.cmpop, *, place: Place) -> Change:
     changed = deepcopy(node)
     changed.ops[at] = sign
-    return _put(node, place, ast.unparse(changed), _setter(node.ops, at, sign))
+    return _put(node, place, after=ast.unparse(changed), make=_setter(node.ops, at, sign))
 
 
 def _entries(node: ast.Dict | ast.Set, place: Place) -> Iterator[Change]:
@@ -309,17 +315,17 @@ def _call(node: ast.Call, place: Place) -> Iterator[Change]:
     if len({ast.dump(one) for one in ends}) == 2 and not starred and _called(node) not in _UNORDERED:
         swapped = [*ends[::-1], *node.args[2:]]
         words = ast.unparse(ast.Call(node.func, swapped, node.keywords))
-        yield _put(node, place, words, lambda: setattr(node, "args", swapped))
+        yield _put(node, place, after=words, make=lambda: setattr(node, "args", swapped))
     if _called(node) == "replace":
         for at, keyword in enumerate(node.keywords):
             words = f"replace({keyword.arg}={ast.unparse(keyword.value)})"
             yield Change(keyword, place, words, "removed", partial(node.keywords.__delitem__, at))
     if isinstance(node.func, ast.Name) and node.func.id in _OPPOSITES:
         function, name = node.func, _OPPOSITES[node.func.id]
-        yield _put(function, place, name, lambda: setattr(function, "id", name), ast.unparse(node))
+        yield _put(function, place, after=name, make=lambda: setattr(function, "id", name), before=ast.unparse(node))
 
 
-def _put(node: ast.AST, place: Place, after: str, make: Callable[[], None], before: str | None = None) -> Change:
+def _put(node: ast.AST, place: Place, *, after: str, make: Callable[[], None], before: str | None = None) -> Change:
     return Change(node, place, before or ast.unparse(node), after, make)
 
 
