@@ -1,8 +1,8 @@
 """Which statements of a migration may run on a large table that is at work, and why all others may not.
 
 What may: making a table and its indexes, filling it from others, adding a column that is empty or has a constant for
-all rows (the server writes no row for either), and a constraint that is not asked of the rows that are there. A
-statement that locks out everybody may only be followed by such as take no time.
+all rows (the server writes no row for either), a constraint that is not asked of the rows that are there, and how full
+pages are made from now on. A statement that locks out everybody may only be followed by such as take no time.
 """
 
 import re
@@ -17,6 +17,7 @@ _TYPES: Final = "smallint|integer|bigint|boolean|text|bytea|uuid|timestamptz|dou
 _CONSTANT: Final = r"DEFAULT (?:-?\d+|'[^']*'|true|false)"
 _COLUMN: Final = re.compile(rf"ALTER TABLE \w+ ADD COLUMN \w+ (?:{_TYPES})(?: (?:NOT NULL )?{_CONSTANT})?")
 _UNCHECKED: Final = re.compile(r"ALTER TABLE \w+ ADD CONSTRAINT .* NOT VALID")
+_FULLNESS: Final = re.compile(r"ALTER TABLE \w+ SET \(fillfactor = \d+\)")
 
 
 def statements_in(text: str) -> list[str]:
@@ -49,4 +50,4 @@ def _is_new(statement: str, made: set[str]) -> bool:
 
 def _is_quick(statement: str) -> bool:
     """Whether it locks a table for a moment only, whatever the table holds."""
-    return any(kind.fullmatch(statement) for kind in (_COLUMN, _UNCHECKED))
+    return any(kind.fullmatch(statement) for kind in (_COLUMN, _UNCHECKED, _FULLNESS))
