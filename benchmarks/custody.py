@@ -8,7 +8,6 @@ when the ledger does not agree with itself afterwards, and when a floor is misse
 
 import argparse
 import asyncio
-import multiprocessing
 import os
 import statistics
 import sys
@@ -25,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.plain_sql import PlainSql
-from benchmarks.writer import Order, Stint, work
+from benchmarks.writer import Order, Stint, together
 from restante.store import embedded, migrate
 from restante.store.check import check
 from restante.store.postgres import open_ledger
@@ -102,7 +101,7 @@ def _measure(server: embedded.Server, place: Path, *, repeats: int, scale: float
                 console.print(f"[dim]run {repeat + 1}/{repeats}: batches of {batch}, {writers} lane(s)[/dim]")
                 seed = repeat * 100 + batch * 10 + writers
                 orders = [Order(dsn, postmaster, lane, seed, batch, int(commands * scale)) for lane in range(writers)]
-                stints.setdefault((batch, writers), []).append(_run(orders))
+                stints.setdefault((batch, writers), []).append(together(orders))
         console.print(f"[dim]run {repeat + 1}/{repeats}: plain SQL, pgbench[/dim]")
         plain_runs.append(plain.run(max(1, round(PLAIN_SECONDS * scale))))
     findings = asyncio.run(_look(dsn))
@@ -126,24 +125,6 @@ async def _prepare(dsn: str) -> None:
     async with open_ledger(dsn) as ledger:
         await ledger.ensure_lanes(max(WRITERS))
         await ledger.upkeep(datetime.now(UTC))
-
-
-def _run(orders: list[Order]) -> list[Stint]:
-    """Let writers work at the same time, each in its own process."""
-    spawn = multiprocessing.get_context("spawn")
-    ready = spawn.Barrier(len(orders))
-    ends = [spawn.Pipe(duplex=False) for _ in orders]
-    writers = [
-        spawn.Process(target=work, args=(order, ready, send)) for order, (_, send) in zip(orders, ends, strict=True)
-    ]
-    for writer, (_, send) in zip(writers, ends, strict=True):
-        writer.start()
-        # The writer's copy is now the only one, so its death ends our reading.
-        send.close()
-    stints = [msgspec.json.decode(receive.recv_bytes(), type=Stint) for receive, _ in ends]
-    for writer in writers:
-        writer.join()
-    return stints
 
 
 async def _look(dsn: str) -> list[str]:

@@ -9,7 +9,6 @@ network misses a floor beside the smallest. Ten million need some 32 GB of disk,
 """
 
 import asyncio
-import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ from benchmarks.growth_asks import Asked, Round, ask, events_of
 from benchmarks.growth_disk import Disk, disk_of, hot_shares, updates, wal_position
 from benchmarks.stored import Probe
 from benchmarks.waits import Waits
-from benchmarks.writer import Order, Stint, work
+from benchmarks.writer import Order, Stint, together
 from restante.store import embedded, migrate
 
 SIZES: Final = (1_000, 100_000, 10_000_000)
@@ -153,19 +152,7 @@ def _measure(network: Network, postmaster: int, *, commands: int, scale: float) 
 def _put_through(dsn: str, postmaster: int, commands: int) -> list[Stint]:
     """Two writers at the same time, each with a lane and a process of its own."""
     seed = time.time_ns() // 1_000_000 % 2**31  # a kept database must not meet the same load again
-    spawn = multiprocessing.get_context("spawn")
-    ready, ends = spawn.Barrier(stored.LANES), [spawn.Pipe(duplex=False) for _ in range(stored.LANES)]
-    orders = [Order(dsn, postmaster, lane, seed, BATCH, commands) for lane in range(stored.LANES)]
-    writers = [
-        spawn.Process(target=work, args=(order, ready, send)) for order, (_, send) in zip(orders, ends, strict=True)
-    ]
-    for writer, (_, send) in zip(writers, ends, strict=True):
-        writer.start()
-        send.close()
-    stints = [msgspec.json.decode(receive.recv_bytes(), type=Stint) for receive, _ in ends]
-    for writer in writers:
-        writer.join()
-    return stints
+    return together([Order(dsn, postmaster, lane, seed, BATCH, commands) for lane in range(stored.LANES)])
 
 
 async def _ask(network: Network, scale: float) -> Round:

@@ -86,7 +86,7 @@ async def _extend(asked: Asked, ledger: Ledger) -> Round:
     """Holds of parcels that lie somewhere, in batches: rows that nobody has looked at for long."""
     engine = Engine(ledger, lambda: datetime.now(UTC), max_batch=BATCH, queue_limit=100_000)
     held = [probe for probe in asked.probes if probe.is_held]
-    chance = random.Random(time.time_ns())  # noqa: S311 -- a load, not a secret
+    chance = random.Random(time.time_ns())
     chosen = chance.sample(held, min(len(held), asked.some(EXTENSIONS)))
     commands = [_extension(probe, chance) for probe in chosen]
     took, refused = list[float](), list[str]()
@@ -125,7 +125,7 @@ async def _claims(asked: Asked, ledger: Ledger) -> Round:
 async def _feed(asked: Asked, ledger: Ledger) -> Round:
     """Pages of the feed: the newest, as those who keep up read, and from anywhere in the log, as those who begin."""
     newest, anywhere, wrong = list[float](), list[float](), list[str]()
-    chance = random.Random(7)  # noqa: S311 -- a load, not a secret
+    chance = random.Random(7)
     heads = await ledger.lane_heads()
     for number in range(asked.some(PAGES)):
         lane = Lane(number % stored.LANES)

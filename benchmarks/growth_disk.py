@@ -11,14 +11,13 @@ import psycopg
 
 UPDATED: Final = ("parcel", "room", "source", "lane")
 LEAST_BYTES: Final = 5.0
-_NAME: Final = "regexp_replace(c.relname, '^(event)_.*$', '\\1')"
-_DISK: Final = f"""
-SELECT {_NAME}, sum(pg_relation_size(c.oid)), sum(pg_indexes_size(c.oid)),
+_DISK: Final = r"""
+SELECT regexp_replace(c.relname, '^(event)_.*$', '\1'), sum(pg_relation_size(c.oid)), sum(pg_indexes_size(c.oid)),
     sum(coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname IN ('public', 'person_key') AND c.relname NOT LIKE 'growth%'
 GROUP BY 1
-"""  # noqa: S608 -- both parts are ours
+"""
 _UPDATES: Final = "SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = ANY (%s)"
 Updates = Mapping[str, tuple[int, int]]
 """Updates so far, and those of them that stayed in their page, by table."""

@@ -52,7 +52,7 @@ class Load:
     def __init__(self, lane: Lane, *, points: int, seed: int, start: Instant = START) -> None:
         self.start = start
         self._lane = lane
-        self._random = Random(f"{seed}/{lane}")  # noqa: S311 -- a load, not a secret
+        self._random = Random(f"{seed}/{lane}")
         self._ticks = 0
         self.banks = [Bank(PointId(self._id()), SourceId(self._id())) for _ in range(points)]
 

@@ -52,7 +52,7 @@ def measure(path: Path) -> Measured:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RESTANTE_")}
     command = [sys.executable, "-m", "restante", "import", "points", str(path), "--json"]
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, cwd=path.parent) as running:  # noqa: S603 -- ours
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, cwd=path.parent) as running:
         assert running.stdout is not None
         answer = json.loads(running.stdout.read())
         _, _, used = os.wait4(running.pid, 0)
@@ -73,13 +73,13 @@ def bring_in(count: int) -> None:
         own = {"RESTANTE_STATE": f"{folder}/state", "RESTANTE_HTTP_PORT": "0", "RESTANTE_BANK_PORT": "0"}
         environ = {name: value for name, value in os.environ.items() if not name.startswith("RESTANTE_")} | own
         restante = [sys.executable, "-m", "restante"]
-        with subprocess.Popen([*restante, "hub", "--json"], env=environ, stdout=subprocess.PIPE, cwd=folder) as hub:  # noqa: S603 -- ours
+        with subprocess.Popen([*restante, "hub", "--json"], env=environ, stdout=subprocess.PIPE, cwd=folder) as hub:
             assert hub.stdout is not None
             environ["RESTANTE_API"] = json.loads(hub.stdout.readline())["api"]
             for doing in ("bring in", "again"):
                 began = time.perf_counter()
                 command = [*restante, "import", "points", str(path), "--yes", "--json"]
-                answer = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True, cwd=folder)  # noqa: S603 -- ours
+                answer = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True, cwd=folder)
                 wall_s = time.perf_counter() - began
                 outcomes = json.loads(answer.stdout)["outcomes"]
                 print(f"{doing:>9}: {outcomes} in {wall_s:.1f} s, {count / wall_s:,.0f} rows a second", flush=True)

@@ -78,7 +78,7 @@ class PlainSql:
             script = Path(place) / "transition.sql"
             script.write_text(_TRANSITION)
             options = ["-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-f", str(script)]
-            done = subprocess.run(  # noqa: S603 -- the program and its arguments are ours
+            done = subprocess.run(
                 [str(self._program), *options],
                 env={
                     **os.environ,

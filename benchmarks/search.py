@@ -187,7 +187,7 @@ async def _ask_all(
     dsn: str, where: list[Here], ids: list[PointId], *, asked: int, console: Console
 ) -> tuple[dict[str, Told], list[str]]:
     told = {name: Told() for name in ASKED}
-    chance = random.Random(SEED)  # noqa: S311 -- questions, not secrets
+    chance = random.Random(SEED)
     async with open_ledger(dsn) as ledger, open_tables(dsn, name="benchmark", read_only=True) as tables:
         engine = Engine(ledger, lambda: NOW, max_batch=1, queue_limit=1)
         network = Network(engine, tables, tables, settings=Settings(), now=lambda: NOW)

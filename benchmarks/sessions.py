@@ -234,7 +234,7 @@ async def _promises(ledger: Ledger, engine: Engine, *, street: Street, town: Tow
 
     There is no worker; what it says once a code is made is said here.
     """
-    chance = random.Random(1)  # noqa: S311 -- a load, not a secret
+    chance = random.Random(1)
     waits_ms: list[float] = []
     for number in range(PROMISES):
         at = chance.randrange(len(town.sources))

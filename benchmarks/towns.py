@@ -66,7 +66,7 @@ def towns(count: int, chance: random.Random) -> list[Town]:
 
 def places(count: int, *, seed: int) -> list[Here]:
     """Where so many points lie; the same seed gives the same country."""
-    chance = random.Random(seed)  # noqa: S311 -- a map, not a secret
+    chance = random.Random(seed)
     known = towns(max(1, round(count * TOWNS_PER_POINT)), chance)
     chosen = chance.choices(known, weights=[town.weight for town in known], k=count)
     return [_anywhere(chance) if chance.random() < UNIFORM_SHARE else _in_town(town, chance) for town in chosen]
@@ -84,7 +84,7 @@ def _in_town(town: Town, chance: random.Random) -> Here:
 
 def points(where: list[Here], *, seed: int) -> Iterator[tuple[Point, Room]]:
     """A point of some kind at each place, and the room it has."""
-    chance = random.Random(seed)  # noqa: S311 -- a load, not a secret
+    chance = random.Random(seed)
     for number, here in enumerate(where):
         (kind,) = chance.choices([name for name, _ in KINDS], weights=[share for _, share in KINDS])
         yield _point(number, here, kind, chance=chance)

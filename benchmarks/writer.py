@@ -1,5 +1,6 @@
 """One hub process of the custody benchmark: a lane, a prepared load, and the engine that puts it through."""
 
+import multiprocessing
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -48,6 +49,24 @@ class Stint(msgspec.Struct, frozen=True):
 def work(order: Order, ready: Barrier, answer: Connection) -> None:
     """Prepare, wait for the other writers, put the load through, and report."""
     answer.send_bytes(msgspec.json.encode(uvloop.run(_work(order, ready))))
+
+
+def together(orders: Sequence[Order]) -> list[Stint]:
+    """Let writers work at the same time, each in its own process."""
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Barrier(len(orders))
+    ends = [spawn.Pipe(duplex=False) for _ in orders]
+    writers = [
+        spawn.Process(target=work, args=(order, ready, send)) for order, (_, send) in zip(orders, ends, strict=True)
+    ]
+    for writer, (_, send) in zip(writers, ends, strict=True):
+        writer.start()
+        # The writer's copy is now the only one, so its death ends our reading.
+        send.close()
+    stints = [msgspec.json.decode(receive.recv_bytes(), type=Stint) for receive, _ in ends]
+    for writer in writers:
+        writer.join()
+    return stints
 
 
 async def _work(order: Order, ready: Barrier) -> Stint:

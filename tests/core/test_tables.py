@@ -15,6 +15,7 @@ from restante.core import events as ev
 from restante.core import parcel as stages
 from restante.core.refusals import CODES
 from restante.core.status import EVENTS, STAGES, Actor, Phase
+from tests.fixtures.shapes import is_kept
 
 GOLDEN = Path(__file__).parent / "golden"
 EVENT_KINDS = get_args(ev.AnyEvent)
@@ -47,17 +48,6 @@ def test_an_event_of_the_first_release_is_read_for_ever(kind: type[ev.AnyEvent])
     event = msgspec.convert(stored, ev.AnyEvent)
     assert type(event) is kind
     assert is_kept(stored, msgspec.json.decode(msgspec.json.encode(event)))
-
-
-def is_kept(stored: object, again: object) -> bool:
-    """Whether all that was stored is still there; fields may have been added since."""
-    match stored, again:
-        case dict(), dict():
-            return all(name in again and is_kept(value, again[name]) for name, value in stored.items())
-        case list(), list():
-            return len(stored) == len(again) and all(map(is_kept, stored, again))
-        case _:
-            return stored == again
 
 
 def test_no_golden_event_is_forgotten() -> None:

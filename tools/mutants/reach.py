@@ -62,7 +62,8 @@ def reach_of(name: str, part: Part, folder: Path) -> Reach:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pytest", "-p", "tools.mutants.reach", *PYTEST, *part.tests]
-        told = subprocess.run(command, cwd=ROOT, env={**os.environ, _KEPT_IN: str(path.resolve())}, check=False)  # noqa: S603
+        environ = {**os.environ, _KEPT_IN: str(path.resolve())}
+        told = subprocess.run(command, cwd=ROOT, env=environ, check=False)  # noqa: S603 -- pytest, with our options
         if told.returncode:
             path.unlink(missing_ok=True)
             raise RuntimeError("The tests fail without any change; mutants would tell nothing.")

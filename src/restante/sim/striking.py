@@ -209,15 +209,20 @@ def _let_clock_drift(world: "World", fault: Fault) -> None:
     world.clock.after(fault.lasts_ms, machine.set_clock)
 
 
-def _replace_controller(world: "World", fault: Fault) -> None:
-    """As `docs/how-to/controllers.md` has it; the old certificates end, and with them the sessions and any clone."""
+def _take_down(world: "World", fault: Fault, install: Callable[["World", Fault, MemoryBook], None]) -> None:
+    """Take a controller away, and have another one installed once the hub has begun an epoch for it."""
     machine, old = world.machines[fault.source], world.machines[fault.source].book
     if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
         return
     _turn_off(machine)
     if link := world.links.get(machine.source):
         link.drop(by_hub=True)
-    world.begin_epoch(fault.source, old.head.epoch + 1, partial(_install, world, fault, old))
+    world.begin_epoch(fault.source, old.head.epoch + 1, partial(install, world, fault, old))
+
+
+def _replace_controller(world: "World", fault: Fault) -> None:
+    """As `docs/how-to/controllers.md` has it; the old certificates end, and with them the sessions and any clone."""
+    _take_down(world, fault, _install)
 
 
 def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
@@ -231,13 +236,7 @@ def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
 
 def _lose_controller(world: "World", fault: Fault) -> None:
     """As `_replace_controller`, and the old disk is gone for good: what it had not sent nobody will ever hear of."""
-    machine, old = world.machines[fault.source], world.machines[fault.source].book
-    if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
-        return
-    _turn_off(machine)
-    if link := world.links.get(machine.source):
-        link.drop(by_hub=True)
-    world.begin_epoch(fault.source, old.head.epoch + 1, partial(_install_another, world, fault, old))
+    _take_down(world, fault, _install_another)
 
 
 def _install_another(world: "World", fault: Fault, old: MemoryBook) -> None:
