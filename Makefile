@@ -43,7 +43,7 @@ $(RUNS): constraints.txt pyproject.toml
 	@touch $@
 
 $(STAMP): $(RUNS)
-	@echo "[+] The packages of development (half a minute; some 40 MB)"
+	@echo "[+] The packages of development (a minute; some 150 MB)"
 	@cp constraints.txt $(VENV)/wanted.txt
 	$(install)
 	@touch $@
