@@ -12,8 +12,8 @@ from restante.core.facts import DoorOpened
 from restante.core.ids import Lane, ParcelId
 from restante.core.stay import Evidence
 from restante.core.world import World
-from restante.hub.engine import Accepted, keys_of_all, run_batch
-from restante.store.kept import KeptRows
+from restante.hub.engine import Accepted, Draft, keys_of_all, run_batch
+from restante.store.kept import KeptRows, Stand
 from restante.store.ledger import Changes, RowsMoved, StoreDown
 from restante.store.postgres import PostgresLedger, open_ledger
 from tests.fixtures.ledgers import accepted, town
@@ -28,8 +28,12 @@ def _id(number: int, lane: Lane = HERE) -> str:
 
 def _kept(numbers: range, *, limit: int = 4, turn: int = 5) -> KeptRows:
     kept = KeptRows(limit)
-    kept.keep(HERE, (turn - 1, turn), {"rooms": {_id(number): (1, number) for number in numbers}})
+    kept.keep(HERE, _stands(turn - 1, turn), {"rooms": {_id(number): (1, number) for number in numbers}}, age=0)
     return kept
+
+
+def _stands(before: int, after: int) -> tuple[Stand, Stand]:
+    return Stand(10 * before, before), Stand(10 * after, after)
 
 
 def test_what_was_kept_is_found_with_the_turn_it_was_left_at() -> None:
@@ -44,8 +48,8 @@ def test_what_was_kept_is_found_with_the_turn_it_was_left_at() -> None:
 def test_only_the_latest_rows_are_kept() -> None:
     """Given more rows than are kept, when an old one is used again, then the one used longest ago goes."""
     kept = _kept(range(4))
-    kept.keep(HERE, (5, 6), {"rooms": {_id(0): (2, 0)}})
-    kept.keep(HERE, (6, 6), {"rooms": {_id(7): (1, 7)}})
+    kept.keep(HERE, _stands(5, 6), {"rooms": {_id(0): (2, 0)}}, age=0)
+    kept.keep(HERE, _stands(6, 6), {"rooms": {_id(7): (1, 7)}}, age=0)
     found = kept.find({"rooms": [_id(number) for number in range(8)]})
     assert sorted(found.rows["rooms"]) == [_id(0), _id(2), _id(3), _id(7)]
 
@@ -58,7 +62,7 @@ def test_only_the_latest_rows_are_kept() -> None:
 def test_rows_of_a_turn_that_does_not_follow_are_not_mixed(turns: tuple[int, int], left: set[int]) -> None:
     """Given kept rows, when a batch ends that began at another turn, then old rows never pass for new ones."""
     kept = _kept(range(2))
-    kept.keep(HERE, turns, {"rooms": {_id(9): (1, 9)}})
+    kept.keep(HERE, _stands(*turns), {"rooms": {_id(9): (1, 9)}}, age=0)
     assert {row for _, row in kept.find({"rooms": map(_id, range(10))}).rows["rooms"].values()} == left
 
 
@@ -67,6 +71,38 @@ def test_what_is_let_go_is_not_found() -> None:
     kept = _kept(range(2))
     kept.let_go()
     assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {}}
+
+
+def test_a_batch_that_was_under_way_when_all_was_let_go_leaves_nothing() -> None:
+    """Given a batch that began before everything was let go, when it ends, then nothing of it is kept."""
+    kept = _kept(range(2))
+    age = kept.find({}).age
+    kept.let_go()
+    kept.keep(HERE, _stands(5, 6), {"rooms": {_id(0): (2, 0)}}, age=age)
+    assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {}}
+    kept.keep(HERE, _stands(6, 7), {"rooms": {_id(0): (3, 0)}}, age=kept.find({}).age)
+    assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {_id(0): (3, 0)}}
+
+
+def test_a_lane_found_as_it_was_left_is_the_processs_own() -> None:
+    """Given kept rows, when the next batch finds the lane as it was left, then it is taken for this process's own."""
+    kept = _kept(range(1))
+    assert (kept.own(HERE), kept.own(THERE)) == (None, None)
+    kept.keep(HERE, _stands(5, 6), {}, age=0)
+    assert (kept.own(HERE), kept.own(THERE)) == (Stand(60, 6), None)
+
+
+@pytest.mark.parametrize("stands", [_stands(7, 8), (Stand(61, 6), Stand(70, 7))], ids=["turn", "head"])
+def test_a_lane_found_elsewhere_is_nobodys_own(stands: tuple[Stand, Stand]) -> None:
+    """Given an own lane, when it is found where another process left it, then it is asked about again."""
+    kept = _kept(range(1))
+    kept.keep(HERE, _stands(5, 6), {}, age=0)
+    kept.keep(HERE, stands, {}, age=0)
+    assert kept.own(HERE) is None
+    kept.keep(HERE, (stands[1], Stand(99, 9)), {}, age=0)
+    assert kept.own(HERE) == Stand(99, 9)
+    kept.let_go()
+    assert kept.own(HERE) is None
 
 
 @pytest.fixture
@@ -117,10 +153,14 @@ async def test_a_row_changed_behind_the_engine_is_read_anew_after_the_fault(
     load = await town(postgres, points=1)
     announce, reserve = load.commands(1, 1)[:2]
     await accepted(postgres, [announce])
+    keys = keys_of_all([reserve])
     with psycopg.connect(database, autocommit=True) as db:
         db.execute("UPDATE parcel SET version = 2, body = replace(body::text, '\"version\":1', '\"version\":2')::bytea")
-    with pytest.raises(RowsMoved):
-        await run_batch(postgres, [reserve], NOW)
+    async with postgres.transact(keys, {}) as batch:
+        draft = Draft(batch, NOW)
+        draft.take(reserve)
+        with pytest.raises(RowsMoved):
+            await batch.commit(draft.finish())
     await accepted(postgres, [reserve])
 
 

@@ -28,12 +28,13 @@ from restante.core.time import Instant
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """The rows a command touches."""
+    """The rows a command touches; ``made`` are those of its parcels that it makes when it is accepted."""
 
     parcels: frozenset[ParcelId] = frozenset()
     rooms: frozenset[PointId] = frozenset()
     sources: frozenset[SourceId] = frozenset()
     points: frozenset[PointId] = frozenset()
+    made: frozenset[ParcelId] = frozenset()
 
     def lanes(self) -> frozenset[Lane]:
         """The lanes of those rows."""
@@ -362,7 +363,10 @@ def keys_of(command: AnyCommand) -> Keys:
                 parcels=frozenset((command.parcel,)),
                 rooms=frozenset((command.point,)) if command.point else frozenset(),
             )
-        case AnnounceParcel() | ExtendHold() | SettleCase():
+        case AnnounceParcel():
+            made = frozenset((command.parcel,))
+            return Keys(parcels=made, made=made)
+        case ExtendHold() | SettleCase():
             return Keys(parcels=frozenset((command.parcel,)))
         case _:
             assert_never(command)

@@ -2,8 +2,9 @@
 
 Theory of operation. Callers hand in commands; while a lane's last batch is on its way to the disk the next one gathers,
 so batches make themselves as large as the load asks for and an idle hub adds no wait. A batch is one transaction over
-every lane its commands name: load the named rows, decide in arrival order and in memory (so command k sees what k-1
-did), write, commit; only then are the callers answered. A refusal is a value, so one bad command never disturbs its
+every lane its commands name: load the named rows (or go by what is known of them, and have that confirmed at the end),
+decide in arrival order and in memory (so command k sees what k-1 did), write, commit; only then are the callers
+answered. A refusal is a value, so one bad command never disturbs its
 neighbours. A fault rolls the whole batch back: it is tried once more, then halved until the command that cannot be
 stored stands alone and is answered with the fault.
 
@@ -45,6 +46,7 @@ from restante.store.ledger import (
     Receipt,
     Recorded,
     TaskRow,
+    Unforeseen,
 )
 
 replace = msgspec.structs.replace
@@ -209,13 +211,21 @@ def keys_of_all(commands: Iterable[AnyCommand]) -> Keys:
         rooms=frozenset().union(*(key.rooms for key in keys)),
         sources=frozenset().union(*(key.sources for key in keys)),
         points=frozenset().union(*(key.points for key in keys)),
+        made=frozenset().union(*(key.made for key in keys)),
     )
 
 
 async def run_batch(ledger: Ledger, commands: Sequence[AnyCommand], now: Instant) -> list[Outcome]:
     """Decide and store commands in one transaction. Faults: those of the ledger; then nothing was stored."""
+    try:
+        return await _run_batch(ledger, commands, now, ahead=True)
+    except Unforeseen:
+        return await _run_batch(ledger, commands, now, ahead=False)
+
+
+async def _run_batch(ledger: Ledger, commands: Sequence[AnyCommand], now: Instant, *, ahead: bool) -> list[Outcome]:
     receipts = {command.id: home_lane(command) for command in commands if command.id}
-    async with ledger.transact(keys_of_all(commands), receipts) as batch:
+    async with ledger.transact(keys_of_all(commands), receipts, ahead=ahead) as batch:
         draft = Draft(batch, now)
         outcomes = [draft.take(command) for command in commands]
         changes = draft.finish()

@@ -83,10 +83,12 @@ class FragileRows(RowLedger):
         return broken
 
     @asynccontextmanager
-    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:
+    async def transact(
+        self, keys: Keys, receipts: Mapping[CommandId, Lane], *, ahead: bool = False
+    ) -> AsyncIterator[RowBatch]:
         """See ``Ledger.transact``."""
         self._reach()
-        async with super().transact(keys, receipts) as batch:
+        async with super().transact(keys, receipts, ahead=ahead) as batch:
             yield batch
 
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:

@@ -42,6 +42,7 @@ from restante.store.ledger import (
     StoreDown,
     TaskRow,
     TimerRow,
+    Unforeseen,
 )
 
 K = TypeVar("K")
@@ -67,9 +68,11 @@ class _Task(msgspec.Struct):
 
 
 class RowBatch:
-    """Locked lanes and the rows of one batch."""
+    """Locked lanes and the rows of one batch; one begun ahead has not looked for receipts."""
 
-    def __init__(self, ledger: "RowLedger", keys: Keys, receipts: Mapping[CommandId, Lane]) -> None:
+    def __init__(
+        self, ledger: "RowLedger", keys: Keys, receipts: Mapping[CommandId, Lane], *, ahead: bool = False
+    ) -> None:
         self.world = World(
             {key: ledger.kept_parcels.get(key) for key in keys.parcels},
             {key: ledger.kept_rooms.get(key) for key in keys.rooms},
@@ -82,12 +85,21 @@ class RowBatch:
         self.receipts: Mapping[CommandId, Receipt] = {
             command: ledger.receipts[lane, command]
             for command, lane in receipts.items()
-            if (lane, command) in ledger.receipts
+            if not ahead and (lane, command) in ledger.receipts
         }
         self._ledger = ledger
+        self._ahead = ahead
 
     async def commit(self, changes: Changes) -> None:
         """Write everything at once: see ``Batch.commit``."""
+        try:
+            self._commit(changes)
+        except RowsMoved as moved:
+            if self._ahead:
+                raise Unforeseen from moved
+            raise
+
+    def _commit(self, changes: Changes) -> None:
         match self._ledger.take_break():
             case None:
                 self._ledger.write(changes)
@@ -153,13 +165,15 @@ class RowLedger:
                 listener.put_nowait(Signal(tuple(refreshed(changes.tasks))))
 
     @asynccontextmanager
-    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:
+    async def transact(
+        self, keys: Keys, receipts: Mapping[CommandId, Lane], *, ahead: bool = False
+    ) -> AsyncIterator[RowBatch]:
         """One batch: see ``Ledger.transact``."""
         async with AsyncExitStack() as held:
             for lane in sorted(keys.lanes()):
                 if lane in self._locks:
                     await held.enter_async_context(self._locks[lane])
-            yield RowBatch(self, keys, receipts)
+            yield RowBatch(self, keys, receipts, ahead=ahead)
 
     async def ensure_lanes(self, count: int) -> None:
         """Make the lanes that are missing."""

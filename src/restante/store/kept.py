@@ -5,6 +5,10 @@ So rows that were the truth when a batch of this process ended still are, if the
 that batch left; if another process had the lane meanwhile, they are read anew. When the database was lost sight of, or
 is met on a connection just opened, everything is let go: it may come back as it was some time ago, and count its turns
 again from there.
+
+A lane that was found as it had been left here is taken for this process's own: a batch may then be decided without
+asking first, and the lane's turn is looked at as it is written. Where processes share a lane it is seldom found so, and
+they ask.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,8 +27,9 @@ Row = tuple[int, Any]
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """Rows found kept, by table and id, and the turn of each lane they are of."""
+    """Rows found kept, by table and id, the turn of each lane they are of, and of what age everything kept was."""
 
+    age: int
     turns: Mapping[Lane, int]
     rows: Mapping[str, Mapping[str, Row]]
 
@@ -35,9 +40,17 @@ class Seen(msgspec.Struct, frozen=True):
         return {table: keys for table, keys in stale.items() if keys}
 
 
-class _Lane(msgspec.Struct):
+class Stand(msgspec.Struct, frozen=True):
+    """Where a lane stands: the position of its last event, and its turn."""
+
+    head: int
     turn: int
-    tables: dict[str, dict[str, Row]]
+
+
+class _Lane(msgspec.Struct):
+    stand: Stand
+    own: bool = False
+    tables: dict[str, dict[str, Row]] = {}
 
 
 class KeptRows:
@@ -45,29 +58,40 @@ class KeptRows:
 
     def __init__(self, limit: int = KEPT_ROWS) -> None:
         self._limit = limit
+        self._age = 0
         self._lanes: dict[Lane, _Lane] = {}
 
     def find(self, wanted: Mapping[str, Iterable[str]]) -> Seen:
         """Those of the ids wanted of each table that are kept."""
         rows = {table: dict(self._of(table, ids)) for table, ids in wanted.items()}
         lanes = {lane_of(key) for found in rows.values() for key in found}
-        return Seen({lane: self._lanes[lane].turn for lane in lanes}, rows)
+        return Seen(self._age, {lane: self._lanes[lane].stand.turn for lane in lanes}, rows)
 
-    def keep(self, lane: Lane, turns: tuple[int, int], rows: Mapping[str, Mapping[str, Row]]) -> None:
-        """Keep rows of a lane that a batch left; ``turns`` are the lane's before that batch and after."""
-        before, after = turns
-        kept = self._lanes.setdefault(lane, _Lane(before, {}))
-        if kept.turn > after:
-            # A later batch was heard of first.
+    def own(self, lane: Lane) -> Stand | None:
+        """Where a lane was left; None unless it is taken for this process's own."""
+        kept = self._lanes.get(lane)
+        return kept.stand if kept is not None and kept.own else None
+
+    def keep(self, lane: Lane, stands: tuple[Stand, Stand], rows: Mapping[str, Mapping[str, Row]], *, age: int) -> None:
+        """Keep rows of a lane that a batch left.
+
+        ``stands`` are where the lane stood before that batch and after; ``age`` is that of what the batch found kept.
+        """
+        before, after = stands
+        kept = self._lanes.get(lane)
+        if age != self._age or (kept is not None and kept.stand.turn > after.turn):
+            # What the batch is of was lost sight of, or a later one was heard of first.
             return
-        if kept.turn != before:
-            kept.tables.clear()
-        kept.turn = after
+        if kept is None or kept.stand != before:
+            kept = self._lanes[lane] = _Lane(after)
+        else:
+            kept.stand, kept.own = after, True
         for table, changed in rows.items():
             self._add(kept.tables.setdefault(table, {}), changed)
 
     def let_go(self) -> None:
-        """Keep nothing of what was seen so far."""
+        """Keep nothing of what was seen so far, nor of batches that are still under way."""
+        self._age += 1
         self._lanes.clear()
 
     def _of(self, table: str, ids: Iterable[str]) -> Iterator[tuple[str, Row]]:

@@ -5,6 +5,9 @@ Two implementations exist and pass the same contract suite: PostgreSQL (``postgr
 Theory of operation. A batch is two trips. The first locks the lane rows of everything its commands name, ascending, and
 loads the named rows and the receipts of the commands. The second writes what changed and moves the lane heads, in one
 commit. Positions in a lane are therefore gapless, in order, and owned by one batch at a time: they are the feed.
+
+A ledger that knows the rows already may save the first trip to who asks ``ahead``: the commands are decided on what it
+knows, and the one trip left locks, looks whether that still holds, writes and commits, or does nothing at all.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -175,15 +178,20 @@ class Batch(Protocol):
         """Write and commit, once.
 
         Faults: ``OutcomeUnknown`` when the answer to the commit was lost. With every other one nothing was written:
-        ``StoreDown``, ``LaneStalled``, ``RowsMoved``, ``RowsRefused``.
+        ``StoreDown``, ``LaneStalled``, ``RowsMoved``, ``RowsRefused``; of a batch asked for ahead, also ``Unforeseen``.
         """
 
 
 class Ledger(Protocol):
     """Where the hub's truth is kept."""
 
-    def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AbstractAsyncContextManager[Batch]:
+    def transact(
+        self, keys: Keys, receipts: Mapping[CommandId, Lane], *, ahead: bool = False
+    ) -> AbstractAsyncContextManager[Batch]:
         """Begin a batch over these rows; leaving without a commit rolls it back.
+
+        Asked ``ahead``, it may show rows as the ledger last knew them, and no receipts. Only its commit tells whether
+        that was the truth, so nothing that was decided on them may be told to anybody before.
 
         A row whose lane does not exist is loaded as None, and ``heads`` lacks that lane. Faults: ``StoreDown``,
         ``LaneStalled``, ``RowsRefused``.
@@ -277,6 +285,10 @@ class RowsMoved(Fault):
     """Somebody other than the engine changed a row of the batch; nothing was written."""
 
     retryable = True
+
+
+class Unforeseen(RowsMoved):
+    """What a batch begun ahead took for granted is not so; nothing was written. Begin it again, and not ahead."""
 
 
 class RowsRefused(Fault):

@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL: two trips a batch, reads from a pool, leases for the worker's tasks and timers."""
+"""The ledger in PostgreSQL: one or two trips a batch, reads from a pool, leases for the worker's tasks and timers."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +22,7 @@ from restante.core.world import SourceHead, World
 from restante.store import bodies, connect, statements, trips, upkeep
 from restante.store.arrays import Column, big_numbers, lanes, numbers, texts, uuids
 from restante.store.gathering import Gathering
-from restante.store.kept import KeptRows, Row
+from restante.store.kept import KeptRows, Row, Stand
 from restante.store.ledger import (
     KEPT_DAYS,
     Changes,
@@ -32,11 +32,13 @@ from restante.store.ledger import (
     PointView,
     Receipt,
     Recorded,
+    RowsMoved,
     Signal,
     Standing,
     StoreDown,
     TaskRow,
     TimerRow,
+    Unforeseen,
 )
 from restante.store.trips import Rows
 from restante.store.writers import Writers, faults_named
@@ -49,6 +51,7 @@ _SQL: Final = {
 }
 _PREPARED: Final = trips.prepared(_SQL)
 Found = dict[str, dict[Any, Row]]
+Asked = tuple[trips.Prepared, trips.Given]
 K = TypeVar("K", bound=str)
 _NOT_YET: Final[Row] = (0, None)
 # Each kind of row that a batch loads whole: its statement, how its body is read, and what its rows are named by.
@@ -65,7 +68,11 @@ _CLOCK_SLACK: Final = timedelta(days=1)
 
 
 class PostgresBatch:
-    """Locked lanes and loaded rows in one open transaction."""
+    """Rows to decide on: loaded in an open transaction that has locked their lanes, or kept, and ``foreseen``.
+
+    A foreseen batch begins, looks at its one lane's turn, writes and commits in one trip. It took for granted that the
+    parcels in ``made`` do not exist and that no command has a receipt, which the keys of their tables then prove.
+    """
 
     def __init__(
         self,
@@ -73,9 +80,11 @@ class PostgresBatch:
         keys: Keys,
         found: Found,
         *,
-        lanes: Rows,
+        stands: Mapping[Lane, Stand],
         receipts: Mapping[CommandId, Receipt],
         kept: KeptRows,
+        age: int,
+        foreseen: bool = False,
     ) -> None:
         rows = {table: {key: row for key, (_, row) in of.items()} for table, of in found.items()}
         self.world = World(
@@ -84,12 +93,14 @@ class PostgresBatch:
             dict.fromkeys(keys.sources) | rows["sources"],
             dict.fromkeys(keys.points) | rows["points"],
         )
-        self.heads: Mapping[Lane, int] = {Lane(lane): head for lane, head, _ in lanes}
+        self.heads: Mapping[Lane, int] = {lane: stand.head for lane, stand in stands.items()}
         self.receipts = receipts
         self._db = db
         self._found = found
-        self._turns = {Lane(lane): turn for lane, _, turn in lanes}
+        self._stands = stands
         self._kept = kept
+        self._age = age
+        self._foreseen = foreseen
 
     async def commit(self, changes: Changes) -> None:
         """Write and commit in one trip: see ``Batch.commit``."""
@@ -98,21 +109,33 @@ class PostgresBatch:
         try:
             with faults_named(db):
                 written = [(_PREPARED[name], arrays) for name, arrays in writes(changes, versions, self.heads)]
-                await trips.trip(db, [*written, (trips.COMMIT, {})])
+                await trips.trip(db, [*self._begun(changes), *written, (trips.COMMIT, {})])
         except Fault as fault:
             self._kept.let_go()
             if isinstance(fault, StoreDown):
                 # Whether the server saw the COMMIT before the connection broke cannot be told from here.
                 raise OutcomeUnknown from fault
+            if isinstance(fault, RowsMoved) and self._foreseen:
+                raise Unforeseen from fault
             raise
         self._keep(changes)
 
+    def _begun(self, changes: Changes) -> list[Asked]:
+        """What a foreseen batch has to do before it writes. Fault: ``RowsMoved``, when that would not be enough."""
+        if not self._foreseen:
+            return []
+        if any(row is None and key not in changes.parcels for key, row in self.world.parcels.items()):
+            # A refusal that rests on a parcel's absence, and nobody has looked.
+            raise RowsMoved
+        ((lane, stand),) = self._stands.items()
+        return [(trips.BEGIN, {}), _asked("hold_lane", {"lane": lane, "turn": stand.turn})]
+
     def _keep(self, changes: Changes) -> None:
         left, moved = _rows_left(changes, self._found), heads_after(changes, self.heads)
-        for lane, turn in self._turns.items():
-            here = left if len(self._turns) == 1 else _in_lane(left, lane)
-            after = turn + 1 + moved[lane] - self.heads[lane] if lane in moved else turn
-            self._kept.keep(lane, (turn, after), here)
+        for lane, before in self._stands.items():
+            here = left if len(self._stands) == 1 else _in_lane(left, lane)
+            after = _moved(before, moved[lane]) if lane in moved else before
+            self._kept.keep(lane, (before, after), here, age=self._age)
 
 
 class PostgresLedger:
@@ -142,12 +165,15 @@ class PostgresLedger:
         await self._writers.close()
 
     @asynccontextmanager
-    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[PostgresBatch]:
+    async def transact(
+        self, keys: Keys, receipts: Mapping[CommandId, Lane], *, ahead: bool = False
+    ) -> AsyncIterator[PostgresBatch]:
         """One batch: see ``Ledger.transact``."""
         async with self._writers.one() as db:
             try:
                 with faults_named(db):
-                    batch = await _loaded(db, keys, receipts, kept=self._kept)
+                    batch = _foreseen(db, keys, kept=self._kept) if ahead else None
+                    batch = batch or await _loaded(db, keys, receipts, kept=self._kept)
                 yield batch
             except Fault:
                 self._kept.let_go()
@@ -376,6 +402,21 @@ async def open_ledger(dsn: str, *, writers: int = 4, readers: int = 4) -> AsyncI
         await ledger.close()
 
 
+def _foreseen(db: AsyncConnection, keys: Keys, *, kept: KeptRows) -> PostgresBatch | None:
+    """A batch without a first trip: in a lane of this process's own, every row of it kept or made by its commands."""
+    lanes = keys.lanes()
+    stands = {lane: stand for lane in lanes if len(lanes) == 1 and (stand := kept.own(lane)) is not None}
+    if not stands:
+        return None
+    wanted = _wanted(keys)
+    seen = kept.find(wanted)
+    needed = wanted | {"parcels": keys.parcels - keys.made}
+    if any(not ids <= seen.rows[table].keys() for table, ids in needed.items()):
+        return None
+    found = {table: dict(rows) for table, rows in seen.rows.items()}
+    return PostgresBatch(db, keys, found, stands=stands, receipts={}, kept=kept, age=seen.age, foreseen=True)
+
+
 async def _loaded(
     db: AsyncConnection, keys: Keys, receipts: Mapping[CommandId, Lane], *, kept: KeptRows
 ) -> PostgresBatch:
@@ -383,31 +424,37 @@ async def _loaded(
 
     Rows that this process kept are not loaded, unless their lane turns out to have been changed by somebody else.
     """
-    wanted: dict[str, frozenset[Any]] = {
-        "parcels": keys.parcels,
-        "rooms": keys.rooms,
-        "sources": keys.sources,
-        "points": keys.points,
-    }
+    wanted = _wanted(keys)
     seen = kept.find(wanted)
     missing = {table: sorted(ids - seen.rows[table].keys()) for table, ids in wanted.items()}
     asked = [(trips.BEGIN, {}), _asked("lock_lanes", {"lanes": numbers(sorted(keys.lanes()))}), *_loads(missing)]
     if receipts:
         asked.append(_asked("load_receipts", {"lanes": numbers(receipts.values()), "commands": texts(receipts)}))
-    _, lanes, *read = await trips.trip(db, asked)
+    _, locked, *read = await trips.trip(db, asked)
+    stands = {Lane(lane): Stand(head, turn) for lane, head, turn in locked}
     answered = [Receipt(Lane(lane), *rest) for lane, *rest in (read.pop() if receipts else ())]
     found = {table: dict(rows) for table, rows in seen.rows.items()}
     _take_in(found, missing, read)
-    if stale := seen.stale({Lane(lane): turn for lane, _, turn in lanes}):
+    if stale := seen.stale({lane: stand.turn for lane, stand in stands.items()}):
         _take_in(found, stale, await trips.trip(db, _loads(stale)))
-    return PostgresBatch(db, keys, found, lanes=lanes, receipts={one.command: one for one in answered}, kept=kept)
+    told = {one.command: one for one in answered}
+    return PostgresBatch(db, keys, found, stands=stands, receipts=told, kept=kept, age=seen.age)
 
 
-def _asked(name: str, given: trips.Given) -> tuple[trips.Prepared, trips.Given]:
+def _wanted(keys: Keys) -> dict[str, frozenset[Any]]:
+    return {"parcels": keys.parcels, "rooms": keys.rooms, "sources": keys.sources, "points": keys.points}
+
+
+def _moved(before: Stand, head: int) -> Stand:
+    """Where a batch leaves a lane whose head it moved; events count as turns, see ``lock_lanes``."""
+    return Stand(head, before.turn + 1 + head - before.head)
+
+
+def _asked(name: str, given: trips.Given) -> Asked:
     return _PREPARED[name], given
 
 
-def _loads(wanted: Mapping[str, Sequence[str]]) -> list[tuple[trips.Prepared, trips.Given]]:
+def _loads(wanted: Mapping[str, Sequence[str]]) -> list[Asked]:
     return [_asked(_LOADED[table][0], _keyed(ids)) for table, ids in wanted.items() if ids]
 
 

@@ -1,10 +1,15 @@
--- What a batch of the engine reads in its first trip and writes in its second. Rows come and go as arrays, one
--- statement a table. An UPDATE that does not find every row as it was loaded divides by zero and so ends the batch.
+-- What a batch of the engine reads in its first trip and writes in its last, which may be the same. Rows come and go as
+-- arrays, one statement a table. What does not find every row as it was loaded divides by zero and so ends the batch.
 
 -- name: lock_lanes
 -- The heads and turns of these lanes, locked until the batch ends; always in ascending order, so that no two batches can
 -- meet. Events count as turns too: a hub of the version before turns moves the head alone.
 SELECT lane, head, head + turn FROM lane WHERE lane = ANY (%(lanes)s::int[]) ORDER BY lane FOR NO KEY UPDATE;
+
+-- name: hold_lane
+-- A lane locked like those above, if it still stands at the turn it was left at.
+WITH held AS (SELECT 1 FROM lane WHERE lane = %(lane)s::int AND head + turn = %(turn)s::bigint FOR NO KEY UPDATE)
+SELECT 1 / (count(*) = 1)::int FROM held;
 
 -- name: load_parcels
 -- Parcels by id.
