@@ -330,23 +330,6 @@ def keys_of(command: AnyCommand) -> Keys:
                 rooms=frozenset((command.point,)),
                 sources=frozenset((command.source,)),
             )
-        case NoteContact() | ReportFork() | StartEpoch():
-            return Keys(rooms=frozenset((command.point,)), sources=frozenset((command.source,)))
-        case SettlePointCase() | OpenPointCase():
-            return Keys(rooms=frozenset((command.point,)))
-        case ProvisionPoint():
-            return Keys(rooms=frozenset((command.definition.id,)), points=frozenset((command.definition.id,)))
-        case ChangePoint():
-            return Keys(rooms=frozenset((command.point,)), points=frozenset((command.point,)))
-        case InstallSource():
-            here = frozenset((command.point,))
-            return Keys(rooms=here, points=here, sources=frozenset((command.source.id,)))
-        case AddModule():
-            here = frozenset((command.point,))
-            return Keys(rooms=here, points=here, sources=frozenset((command.source,)))
-        case RedirectParcel():
-            rooms = {command.to_point} | ({command.from_point} if command.from_point else set())
-            return Keys(parcels=frozenset((command.parcel,)), rooms=frozenset(rooms))
         case (
             ClaimStray()
             | ReserveRoom()
@@ -368,6 +351,23 @@ def keys_of(command: AnyCommand) -> Keys:
             return Keys(parcels=made, made=made)
         case ExtendHold() | SettleCase():
             return Keys(parcels=frozenset((command.parcel,)))
+        case NoteContact() | ReportFork() | StartEpoch():
+            return Keys(rooms=frozenset((command.point,)), sources=frozenset((command.source,)))
+        case SettlePointCase() | OpenPointCase():
+            return Keys(rooms=frozenset((command.point,)))
+        case ProvisionPoint():
+            return Keys(rooms=frozenset((command.definition.id,)), points=frozenset((command.definition.id,)))
+        case ChangePoint():
+            return Keys(rooms=frozenset((command.point,)), points=frozenset((command.point,)))
+        case InstallSource():
+            here = frozenset((command.point,))
+            return Keys(rooms=here, points=here, sources=frozenset((command.source.id,)))
+        case AddModule():
+            here = frozenset((command.point,))
+            return Keys(rooms=here, points=here, sources=frozenset((command.source,)))
+        case RedirectParcel():
+            rooms = {command.to_point} | ({command.from_point} if command.from_point else set())
+            return Keys(parcels=frozenset((command.parcel,)), rooms=frozenset(rooms))
         case _:
             assert_never(command)
 

@@ -116,16 +116,19 @@ def _changed(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> dict[str,
             return {"promise": promise, "promises": number, "bound_for": promise.point}
         case ev.PromiseEnded(promise=promise):
             return {"promise": None} if parcel.promise == promise else {}
-        case ev.ParcelCancelled():
-            return {"cancelled_at": at}
-        case ev.ParcelReleased():
-            return {"released_at": at}
-        case ev.CaseOpened(case=case, what=what):
-            return {"cases": {**parcel.cases, what.value: case}}
-        case ev.CaseSettled(what=what):
-            return {"cases": {kind: case for kind, case in parcel.cases.items() if kind != what.value}}
         case ev.ParcelDeposited():
             return {"stays": (*parcel.stays, _opened(parcel, event, at))}
+        case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
+            return {"stays": tuple([_reminded(stay, event.stay, at) for stay in parcel.stays])}
+        case (
+            ev.NoticeGiven()
+            | ev.NoticeBounced()
+            | ev.ParcelAnnounced()
+            | ev.ParcelRedirected()
+            | ev.DepositDeclined()
+            | ev.StayInherited()
+        ):
+            return {}
         case (
             ev.ParcelWithdrawn()
             | ev.HoldStarted()
@@ -136,17 +139,14 @@ def _changed(parcel: Parcel, event: ev.AnyParcelEvent, at: Instant) -> dict[str,
             | ev.RecallOrdered()
         ):
             return {"stays": tuple([_evolved_stay(stay, event, at) for stay in parcel.stays])}
-        case ev.NoticeGiven(notice=ev.NoticeKind.REMINDER) | ev.NoticeBounced(notice=ev.NoticeKind.REMINDER):
-            return {"stays": tuple([_reminded(stay, event.stay, at) for stay in parcel.stays])}
-        case (
-            ev.ParcelAnnounced()
-            | ev.ParcelRedirected()
-            | ev.NoticeGiven()
-            | ev.NoticeBounced()
-            | ev.DepositDeclined()
-            | ev.StayInherited()
-        ):
-            return {}
+        case ev.ParcelCancelled():
+            return {"cancelled_at": at}
+        case ev.ParcelReleased():
+            return {"released_at": at}
+        case ev.CaseOpened(case=case, what=what):
+            return {"cases": {**parcel.cases, what.value: case}}
+        case ev.CaseSettled(what=what):
+            return {"cases": {kind: case for kind, case in parcel.cases.items() if kind != what.value}}
         case _:
             assert_never(event)
 

@@ -172,7 +172,14 @@ class Draft:
         if stays_changed:
             _note(self.changes.stays, open_stays(before), open_stays(after))
         if promise_changed or stays_changed:
-            _note(self.changes.timers, _timers(before), _timers(after))
+            self._note_timers(after.id, timers_of(before), timers_of(after))
+
+    def _note_timers(
+        self, parcel: ParcelId, before: Mapping[TimerKind, Instant], after: Mapping[TimerKind, Instant]
+    ) -> None:
+        timers = self.changes.timers
+        timers.update({(parcel, kind): due for kind, due in after.items() if before.get(kind) != due})
+        timers.update({(parcel, kind): None for kind in before if kind not in after})
 
     def _write_receipt(self, command: AnyCommand, fingerprint: bytes, outcome: Outcome) -> None:
         kept = Refused(outcome) if isinstance(outcome, Refusal) else outcome
@@ -184,10 +191,6 @@ class Draft:
 def _note(changes: dict[K, V | None], before: Mapping[K, V], after: Mapping[K, V]) -> None:
     changes.update({key: row for key, row in after.items() if before.get(key) != row})
     changes.update({key: None for key in before if key not in after})
-
-
-def _timers(parcel: Parcel | None) -> dict[tuple[ParcelId, TimerKind], Instant]:
-    return {(parcel.id, kind): due for kind, due in timers_of(parcel).items()} if parcel else {}
 
 
 def _fingerprint(command: AnyCommand) -> bytes:
