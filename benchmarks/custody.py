@@ -9,6 +9,7 @@ when the ledger does not agree with itself afterwards, and when a floor is misse
 import argparse
 import asyncio
 import os
+import platform
 import statistics
 import sys
 import tempfile
@@ -63,6 +64,7 @@ class Report(msgspec.Struct, frozen=True):
     """Everything the benchmark found."""
 
     server: str
+    python: str
     fdatasync_ms: float
     lines: tuple[Line, ...]
     plain_sql: Spread
@@ -109,6 +111,7 @@ def _measure(server: embedded.Server, place: Path, *, repeats: int, scale: float
     lines = tuple(_line(batch, writers, runs) for (batch, writers), runs in stints.items())
     report = Report(
         server=version,
+        python=platform.python_version(),
         fdatasync_ms=_fdatasync_ms(place),
         lines=lines,
         plain_sql=_spread([rate for rate, _ in plain_runs]),
@@ -185,7 +188,7 @@ def _fdatasync_ms(place: Path) -> float:
 
 def show(report: Report, console: Console) -> None:
     """Print the report for people."""
-    table = Table(title=f"Durable custody transitions per second (PostgreSQL {report.server})")
+    table = Table(title=f"Durable custody transitions per second (PostgreSQL {report.server}, Python {report.python})")
     for name in ("way", "lanes", "median", "lowest – highest", "to plain SQL", "batch p50 / p99 ms", "CPU µs each"):
         table.add_column(name, justify="left" if name == "way" else "right")
     for line in report.lines:

@@ -9,6 +9,7 @@ floors: 2,000 a second, 99 % within 100 ms, and twice what the same hub does wit
 import argparse
 import asyncio
 import multiprocessing
+import platform
 import sys
 import tempfile
 import time
@@ -101,6 +102,7 @@ class Way(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """What was measured, and every reason why it does not count or does not suffice."""
 
+    python: str
     batched: Way
     single: Way
     ratio: float
@@ -319,7 +321,8 @@ def _report(batched: Sequence[Measured], single: Sequence[Measured], wrong: list
         f"{ratio} times one by one, floor {FLOOR_RATIO}": ratio < FLOOR_RATIO,
     }
     accepted = sum(one.accepted for one in (*batched, *single))
-    return Report(batches, lone, ratio, accepted, wrong, [words for words, is_missed in missed.items() if is_missed])
+    fallen = [words for words, is_missed in missed.items() if is_missed]
+    return Report(platform.python_version(), batches, lone, ratio, accepted, wrong, fallen)
 
 
 def _way(runs: Sequence[Measured]) -> Way:
@@ -329,7 +332,7 @@ def _way(runs: Sequence[Measured]) -> Way:
 
 def show(report: Report, console: Console) -> None:
     """Print the report for people."""
-    table = Table(title=f"Accepted transitions per second over HTTP, {CALLERS} callers")
+    table = Table(title=f"Accepted transitions per second over HTTP, {CALLERS} callers (Python {report.python})")
     for name in ("way", "median", "lowest – highest", "p50 / p99 ms", "hub CPU µs each"):
         table.add_column(name, justify="left" if name == "way" else "right")
     for name, way in (("in batches", report.batched), ("one by one", report.single)):
