@@ -2,6 +2,7 @@
 
 Whole parcel lives of six steps go through the engine into PostgreSQL with ``fsync`` and ``synchronous_commit`` on; each
 writer is a process with a lane of its own. Runs are interleaved and repeated, medians stand with their extremes. The
+largest batches are also sent again as they went to the server, which is all that driver and server could do. The
 benchmark fails when a command was not accepted, when not exactly the events of the accepted answers were committed,
 when the ledger does not agree with itself afterwards, and when a floor is missed.
 """
@@ -21,10 +22,13 @@ from typing import Final
 
 import msgspec
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.plain_sql import PlainSql
+from benchmarks.replay import replay, twin
 from benchmarks.writer import Order, Stint, together
 from restante.store import embedded, migrate
 from restante.store.check import check
@@ -35,8 +39,14 @@ COMMANDS: Final = {1: 900, 64: 12_000, 256: 21_000}
 """Commands per writer and run, by size of batch: about two seconds each."""
 
 WRITERS: Final = (1, 2)
+_LARGEST: Final = max(COMMANDS)
 PLAIN_SECONDS: Final = 3
-FLOORS: Final = {"batch 256, 2 lanes": 10_000.0, "batch 64, 2 lanes": 8_000.0, "batch 256 to plain SQL": 2.0}
+FLOORS: Final = {
+    "batch 256, 2 lanes": 10_000.0,
+    "batch 64, 2 lanes": 8_000.0,
+    "batch 256 to plain SQL": 2.0,
+    "batch 256 to its own replay": 0.4,
+}
 _SETTINGS: Final = {"max_wal_size": "2GB", "shared_buffers": "512MB"}
 
 
@@ -67,6 +77,7 @@ class Report(msgspec.Struct, frozen=True):
     python: str
     fdatasync_ms: float
     lines: tuple[Line, ...]
+    replayed: Line
     plain_sql: Spread
     plain_sql_cpu_us: float
     accepted: int
@@ -95,7 +106,7 @@ def _measure(server: embedded.Server, place: Path, *, repeats: int, scale: float
         version = str(db.info.parameter_status("server_version"))
     asyncio.run(_prepare(dsn))
     plain = PlainSql(dsn, binaries(), postmaster=postmaster)
-    plain_runs = list[tuple[float, float]]()
+    plain_runs, replays = list[tuple[float, float]](), list[list[Stint]]()
     stints = dict[tuple[int, int], list[list[Stint]]]()
     for repeat in range(repeats):
         for batch, commands in COMMANDS.items():
@@ -104,16 +115,19 @@ def _measure(server: embedded.Server, place: Path, *, repeats: int, scale: float
                 seed = repeat * 100 + batch * 10 + writers
                 orders = [Order(dsn, postmaster, lane, seed, batch, int(commands * scale)) for lane in range(writers)]
                 stints.setdefault((batch, writers), []).append(together(orders))
+        console.print(f"[dim]run {repeat + 1}/{repeats}: batches of {_LARGEST} sent again[/dim]")
+        replays.append(_sent_again(server, seed=repeat, scale=scale))
         console.print(f"[dim]run {repeat + 1}/{repeats}: plain SQL, pgbench[/dim]")
         plain_runs.append(plain.run(max(1, round(PLAIN_SECONDS * scale))))
     findings = asyncio.run(_look(dsn))
-    done = [stint for runs in stints.values() for run in runs for stint in run]
+    done = [stint for runs in (*stints.values(), replays) for run in runs for stint in run]
     lines = tuple(_line(batch, writers, runs) for (batch, writers), runs in stints.items())
     report = Report(
         server=version,
         python=platform.python_version(),
         fdatasync_ms=_fdatasync_ms(place),
         lines=lines,
+        replayed=_line(_LARGEST, max(WRITERS), replays),
         plain_sql=_spread([rate for rate, _ in plain_runs]),
         plain_sql_cpu_us=_median_us([cpu for _, cpu in plain_runs]),
         accepted=sum(stint.events for stint in done),
@@ -122,6 +136,23 @@ def _measure(server: embedded.Server, place: Path, *, repeats: int, scale: float
         missed=(),
     )
     return msgspec.structs.replace(report, missed=tuple(_missed(report)))
+
+
+def _sent_again(server: embedded.Server, *, seed: int, scale: float) -> list[Stint]:
+    """A load recorded and sent again, in two new databases."""
+    recorded, commands = make_conninfo(server.dsn, dbname="recorded"), int(COMMANDS[_LARGEST] * scale)
+    for dsn in (recorded, twin(recorded)):
+        name = Identifier(str(conninfo_to_dict(dsn)["dbname"]))
+        with psycopg.connect(server.dsn, autocommit=True) as db:
+            db.execute(SQL("DROP DATABASE IF EXISTS {}").format(name))
+            db.execute(SQL("CREATE DATABASE {}").format(name))
+        with psycopg.connect(dsn, autocommit=True) as db:
+            migrate.migrate(db)
+        asyncio.run(_prepare(dsn))
+    assert server.pid is not None
+    return together(
+        [Order(recorded, server.pid, lane, seed, _LARGEST, commands) for lane in range(max(WRITERS))], replay
+    )
 
 
 async def _prepare(dsn: str) -> None:
@@ -171,6 +202,7 @@ def _spread(values: list[float]) -> Spread:
 def _missed(report: Report) -> Iterable[str]:
     rates = {f"batch {line.batch}, {line.writers} lanes": line.rate.median for line in report.lines}
     rates["batch 256 to plain SQL"] = rates["batch 256, 2 lanes"] / report.plain_sql.median
+    rates["batch 256 to its own replay"] = rates["batch 256, 2 lanes"] / report.replayed.rate.median
     return (f"{name}: {rates[name]:,.1f}, floor {floor:,.0f}" for name, floor in FLOORS.items() if rates[name] < floor)
 
 
@@ -191,9 +223,9 @@ def show(report: Report, console: Console) -> None:
     table = Table(title=f"Durable custody transitions per second (PostgreSQL {report.server}, Python {report.python})")
     for name in ("way", "lanes", "median", "lowest – highest", "to plain SQL", "batch p50 / p99 ms", "CPU µs each"):
         table.add_column(name, justify="left" if name == "way" else "right")
-    for line in report.lines:
+    for way, line in (*((f"batches of {line.batch}", line) for line in report.lines), ("sent again", report.replayed)):
         table.add_row(
-            f"batches of {line.batch}",
+            way,
             str(line.writers),
             f"{line.rate.median:,.0f}",
             f"{line.rate.low:,.0f} – {line.rate.high:,.0f}",

@@ -109,6 +109,8 @@ ROWS: Final = (
     Row("custody", "a batch of 64, p99", "–", "25 ms", lambda told: f"{_line(told, 64)['batch_p99_ms']:.0f} ms"),
     Row("custody", "to plain SQL in pgbench, same run", "2", "4",
         lambda told: f"{_line(told, 256)['rate']['median'] / told['plain_sql']['median']:.2f}"),
+    Row("custody", "to its own trips sent again, batch 256", "0.4", "0.65",
+        lambda told: f"{_line(told, 256)['rate']['median'] / told['replayed']['rate']['median']:.2f}"),
     Row("custody", "disagreements in the ledger", "0", "0", _zeros),
     Row("http", "HTTP, 64 callers, a second; p99", "2,000; 100 ms", "4,000; 50 ms", _http),
     Row("http", "HTTP, in batches to one by one", "2", "3", lambda told: f"{told['ratio']:.2f}"),

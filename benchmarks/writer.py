@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -15,6 +15,7 @@ from benchmarks.lifecycle import STEPS, Load
 from restante.core.commands import AnyCommand
 from restante.core.ids import Lane
 from restante.hub.engine import Accepted, Engine, settle_memory
+from restante.store.ledger import Ledger
 from restante.store.postgres import open_ledger
 
 
@@ -46,18 +47,21 @@ class Stint(msgspec.Struct, frozen=True):
     refused: tuple[str, ...] = ()
 
 
+Work = Callable[[Order, Barrier, Connection], None]
+
+
 def work(order: Order, ready: Barrier, answer: Connection) -> None:
     """Prepare, wait for the other writers, put the load through, and report."""
     answer.send_bytes(msgspec.json.encode(uvloop.run(_work(order, ready))))
 
 
-def together(orders: Sequence[Order]) -> list[Stint]:
+def together(orders: Sequence[Order], do: Work = work) -> list[Stint]:
     """Let writers work at the same time, each in its own process."""
     spawn = multiprocessing.get_context("spawn")
     ready = spawn.Barrier(len(orders))
     ends = [spawn.Pipe(duplex=False) for _ in orders]
     writers = [
-        spawn.Process(target=work, args=(order, ready, send)) for order, (_, send) in zip(orders, ends, strict=True)
+        spawn.Process(target=do, args=(order, ready, send)) for order, (_, send) in zip(orders, ends, strict=True)
     ]
     for writer, (_, send) in zip(writers, ends, strict=True):
         writer.start()
@@ -70,23 +74,30 @@ def together(orders: Sequence[Order]) -> list[Stint]:
 
 
 async def _work(order: Order, ready: Barrier) -> Stint:
-    parcels = order.commands // STEPS
-    load = Load(Lane(order.lane), points=100, seed=order.seed)
-    provision, commands = load.provision(), load.commands(parcels, min(2 * order.batch + 50, parcels // 2))
     async with open_ledger(order.dsn, writers=1, readers=1) as ledger:
-        engine = Engine(ledger, lambda: datetime.now(UTC), max_batch=order.batch, queue_limit=100_000)
-        await engine.submit_all(provision)
-        warm = Load(Lane(order.lane), points=1, seed=order.seed + 1_000_000)
-        await engine.submit_all([*warm.provision(), *warm.commands(2 * STEPS, 2)])
+        engine, commands = await warmed_up(ledger, order)
         settle_memory()
         before = (await ledger.lane_heads())[Lane(order.lane)]
         ready.wait()
-        stint = await _put_through(engine, commands, order)
+        stint = await put_through(engine, commands, order)
         committed = (await ledger.lane_heads())[Lane(order.lane)] - before
         return msgspec.structs.replace(stint, committed=committed)
 
 
-async def _put_through(engine: Engine, commands: Sequence[AnyCommand], order: Order) -> Stint:
+async def warmed_up(ledger: Ledger, order: Order) -> tuple[Engine, list[AnyCommand]]:
+    """An engine whose banks stand and that has done a little already, and the commands it is to be measured with."""
+    parcels = order.commands // STEPS
+    load = Load(Lane(order.lane), points=100, seed=order.seed)
+    provision, commands = load.provision(), load.commands(parcels, min(2 * order.batch + 50, parcels // 2))
+    engine = Engine(ledger, lambda: datetime.now(UTC), max_batch=order.batch, queue_limit=100_000)
+    await engine.submit_all(provision)
+    warm = Load(Lane(order.lane), points=1, seed=order.seed + 1_000_000)
+    await engine.submit_all([*warm.provision(), *warm.commands(2 * STEPS, 2)])
+    return engine, commands
+
+
+async def put_through(engine: Engine, commands: Sequence[AnyCommand], order: Order) -> Stint:
+    """Measure how an engine takes commands, batch by batch; what was committed is for the caller to find out."""
     seconds, refused = list[float](), list[str]()
     accepted = events = 0
     own, server = time.process_time(), server_seconds(order.postmaster)

@@ -49,7 +49,9 @@ _SQL: Final = {
     for file in ("sql/batch.sql", "sql/ledger.sql")
     for name, statement in statements.load("restante.store", file).items()
 }
-_PREPARED: Final = trips.prepared(_SQL)
+PREPARED: Final = trips.prepared(_SQL)
+"""Every statement of the ledger, as each of its writing connections keeps it."""
+
 Found = dict[str, dict[Any, Row]]
 Asked = tuple[trips.Prepared, trips.Given]
 K = TypeVar("K", bound=str)
@@ -108,7 +110,7 @@ class PostgresBatch:
         versions = {table: {key: version for key, (version, _) in rows.items()} for table, rows in self._found.items()}
         try:
             with faults_named(db):
-                written = [(_PREPARED[name], arrays) for name, arrays in writes(changes, versions, self.heads)]
+                written = [(PREPARED[name], arrays) for name, arrays in writes(changes, versions, self.heads)]
                 await trips.trip(db, [*self._begun(changes), *written, (trips.COMMIT, {})])
         except Fault as fault:
             self._kept.let_go()
@@ -145,7 +147,7 @@ class PostgresLedger:
         self._dsn = dsn
         self._kept = KeptRows()
         # A server that is met anew may be another one, or the same as it was some time ago.
-        self._writers = Writers(dsn, limit=writers, statements=_PREPARED.values(), opened=self._kept.let_go)
+        self._writers = Writers(dsn, limit=writers, statements=PREPARED.values(), opened=self._kept.let_go)
         self._reads = connect.reads_pool(dsn, size=readers)
         self._rows: dict[str, Gathering[str, Any]] = {
             table: Gathering(partial(self._found, table)) for table in _LOADED
@@ -306,7 +308,7 @@ class PostgresLedger:
         async with self._writers.one() as db:
             with faults_named(db):
                 try:
-                    await trips.trip(db, [(_PREPARED["put_credential"], given), (_PREPARED["tell"], told)])
+                    await trips.trip(db, [(PREPARED["put_credential"], given), (PREPARED["tell"], told)])
                 except psycopg.errors.UniqueViolation:
                     return False
         return True
@@ -331,7 +333,7 @@ class PostgresLedger:
             with faults_named(db):
                 await upkeep.make_days(db, now.date())
                 forgotten: trips.Given = {"before": now - timedelta(days=KEPT_DAYS)}
-                await trips.trip(db, [(_PREPARED[one], forgotten) for one in _FORGETS])
+                await trips.trip(db, [(PREPARED[one], forgotten) for one in _FORGETS])
 
     async def _existing(self, table: str, ids: Iterable[K]) -> dict[K, Any]:
         asked = list(ids)
@@ -357,7 +359,7 @@ class PostgresLedger:
     async def _write(self, name: str, given: trips.Given) -> None:
         async with self._writers.one() as db:
             with faults_named(db):
-                await trips.trip(db, [(_PREPARED[name], given)])
+                await trips.trip(db, [(PREPARED[name], given)])
 
     async def _claim(
         self, name: str, now: Instant, left: dict[str, int], *, lease_seconds: float
@@ -376,7 +378,7 @@ class PostgresLedger:
                     if not any(left.values()):
                         break
                     given: trips.Given = {"lane": lane, "now": now, "until": until, **left}
-                    (rows,) = await trips.trip(db, [(_PREPARED[name], given)])
+                    (rows,) = await trips.trip(db, [(PREPARED[name], given)])
                     for share, *row in rows:
                         left[share] -= 1
                         found.append((lane, tuple(row)))
@@ -451,7 +453,7 @@ def _moved(before: Stand, head: int) -> Stand:
 
 
 def _asked(name: str, given: trips.Given) -> Asked:
-    return _PREPARED[name], given
+    return PREPARED[name], given
 
 
 def _loads(wanted: Mapping[str, Sequence[str]]) -> list[Asked]:

@@ -22,6 +22,8 @@ from restante.store.statements import Statement
 
 Rows = list[tuple[Any, ...]]
 Given = Mapping[str, str | int | bytes | Instant | None]
+Call = tuple[bytes, list[bytes | None], list[Format]]
+"""A prepared statement's name, the values for it as the server takes them, and the form each is in."""
 
 _PARAMETER: Final = re.compile(r"%\(([a-z][a-z0-9_]*)\)s|%%")
 _FAILED: Final = frozenset({ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED})
@@ -71,12 +73,21 @@ async def trip(db: AsyncConnection, asked: Iterable[tuple[Prepared, Given]]) -> 
     Raises the first one's error, like the driver; none of those after it was run. A connection that is left while the
     answers are on their way is not idle, and must be closed.
     """
-    queue = [(statement.name, *_values(statement, given)) for statement, given in asked]
+    return [_rows(db, result) for result in await send(db, calls(asked))]
+
+
+def calls(asked: Iterable[tuple[Prepared, Given]]) -> list[Call]:
+    """Statements and what they are given, as they go to the server."""
+    return [(statement.name, *_values(statement, given)) for statement, given in asked]
+
+
+async def send(db: AsyncConnection, queue: Iterable[Call]) -> Sequence[PGresult]:
+    """Make a trip of calls that stand ready; see ``trip``."""
     pgconn = db.pgconn
     pgconn.enter_pipeline_mode()
     for name, values, formats in queue:
         pgconn.send_query_prepared(name, values, formats, Format.BINARY)
-    return [_rows(db, result) for result in await _ended(pgconn)]
+    return await _ended(pgconn)
 
 
 def _values(statement: Prepared, given: Given) -> tuple[list[bytes | None], list[Format]]:
