@@ -19,6 +19,7 @@ CUSTODY: dict[str, Any] = {
         {"batch": batch, "writers": 2, "rate": RATE, "batch_p99_ms": 31.4}
         for batch in (64, 256)
     ],
+    "replayed": {"rate": {"median": 18_000.0}},
     "plain_sql": {"median": 3_000.0},
     "findings": [],
     "accepted": 100,
@@ -39,6 +40,7 @@ def test_the_table_has_goals_beside_figures() -> None:
     shown = text({"custody": whole.read(json.dumps(CUSTODY).encode(), failed=False)})
     assert re.search(r"bulk, batch 256.*10,000.*20,000.*9,000 \(8,000 – 9,500\)", shown)
     assert re.search(r"to plain SQL.*3\.00", shown)
+    assert re.search(r"own trips sent again.*0\.4 .*0\.50", shown)
     assert "HTTP" not in shown
     assert "failed" not in shown
 
