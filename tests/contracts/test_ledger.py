@@ -56,6 +56,7 @@ async def test_the_feed_is_gapless_and_pages_join(ledger: Ledger) -> None:
             seqs += [row.seq for row in page]
         assert seqs == list(range(1, head + 1))
     assert list(await ledger.feed(LANE, head, 10)) == []
+    assert await ledger.cuts() == {}
     assert list(await ledger.feed(Lane(9), 0, 10)) == []
 
 

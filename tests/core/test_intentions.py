@@ -250,3 +250,20 @@ def test_what_belongs_to_others_is_unknown() -> None:
             own = msgspec.structs.replace(command, owner=ORG)
             assert city.refuses(others) == "parcel-unknown"
             assert decide(own, city.world) == decide(command, city.world)
+
+
+def test_what_a_hub_has_forgotten_is_not_promised_again_under_its_number() -> None:
+    """Given redirects after a backup, when the restored hub redirects the parcel, then by a number it never had."""
+    city, restored = City(), City()
+    for one in (city, restored):
+        one.announces()
+        one.does(one.reserve())
+    numbers = [city.parcel().promises]
+    for to in (B, A):
+        city.now += HOUR
+        city.does(redirect(city, from_point=A if to == B else B, to_point=to))
+        numbers.append(city.parcel().promises)
+    restored.now = city.now + HOUR
+    restored.does(redirect(restored, from_point=A, to_point=B))
+    assert restored.parcel().promises > max(numbers)
+    assert numbers == sorted(set(numbers))

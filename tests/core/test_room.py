@@ -3,6 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import combinations
 
 import msgspec
@@ -24,6 +25,7 @@ from restante.core.choice import choose_compartment
 from restante.core.ids import StayKey
 from restante.core.refusals import Refusal
 from restante.core.reservation import (
+    NUMBERED_SINCE,
     Faulty,
     Firmness,
     Promise,
@@ -32,6 +34,7 @@ from restante.core.reservation import (
     Window,
     check_promise,
     is_feasible,
+    promise_number,
     room_left,
     rooms_left,
     with_compartments,
@@ -43,7 +46,7 @@ from restante.core.reservation import (
     without_stray,
 )
 from restante.core.stay import By
-from restante.core.time import ElapsedHours, day_of
+from restante.core.time import ElapsedHours, Instant, day_of
 from tests.core.scene import BANK_A, CALENDAR, DAY, HOUR, NOW, ORG, PARCEL, A
 
 NEEDS = ((), ("cold",), ("seated",), ("cold", "seated"))
@@ -360,3 +363,36 @@ def test_scarce_room_is_weighed_by_hall(supply: dict[RoomClass, int], demands: d
 def test_a_window_touches_whole_days() -> None:
     """Given a window across midnight, when its days are counted, then both count."""
     assert len(Window(NOW, NOW + 15 * HOUR).days()) == 2
+
+
+INSTANTS = st.lists(
+    st.integers(0, 10**9).map(lambda seconds: NUMBERED_SINCE + timedelta(seconds=seconds)), max_size=8, unique=True
+)
+
+
+@given(kept=INSTANTS, forgotten=INSTANTS, after=INSTANTS)
+def test_a_promise_never_gets_the_number_of_a_forgotten_one(
+    kept: list[Instant], forgotten: list[Instant], after: list[Instant]
+) -> None:
+    """Given promises of which a backup knows the first, when it is restored, then no later one is numbered alike."""
+    told = sorted({*kept, *forgotten, *after})
+    first, last = len(kept), len(kept) + len(forgotten)
+    known = numbered(0, told[:first])
+    lost = numbered(known[-1] if known else 0, told[first:last])
+    anew = numbered(known[-1] if known else 0, told[last:])
+    assert set(anew).isdisjoint({*known, *lost})
+    assert [*known, *lost] == sorted({*known, *lost})
+
+
+def numbered(before: int, told: list[Instant]) -> list[int]:
+    """The numbers of a parcel's promises made at these instants, after that one."""
+    numbers = [before]
+    for at in told:
+        numbers.append(promise_number(numbers[-1], at))
+    return numbers[1:]
+
+
+@pytest.mark.parametrize("at", [NUMBERED_SINCE, NUMBERED_SINCE - timedelta(days=9_000)])
+def test_promises_are_numbered_from_one_by_a_clock_that_is_behind(at: Instant) -> None:
+    """Given a clock that stands before the time that numbers count from, then numbers rise from promise to promise."""
+    assert numbered(0, [at, at, at]) == [1, 2, 3]

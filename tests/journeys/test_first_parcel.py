@@ -69,7 +69,8 @@ def test_a_parcel_is_announced_promised_deposited_told_of_and_collected(world: W
     assert bank.agent is not None
     assert bank.agent.state.manifest is not None
     grants = bank.agent.state.manifest.manifest.grants
-    assert {f"{name}/1/deposit", f"{name}/1/collect"} <= grants.keys()
+    promise = f"{name}/{known(world, name).promises}"
+    assert {f"{promise}/deposit", f"{promise}/collect"} <= grants.keys()
 
     # A courier opens a round and scans the parcel. The bank writes its intent down, then opens the smallest door.
     bank.give(CodeEntered(world.rounds[0, 0]))

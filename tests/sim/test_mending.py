@@ -2,6 +2,7 @@
 
 import pytest
 
+from restante.sim import watch
 from restante.sim.clock import DAY_MS, HOUR_MS
 from restante.sim.faults import Fault, Kind
 from restante.sim.run import Outcome, explain, run
@@ -21,6 +22,7 @@ def test_a_restored_hub_hears_everything_again(seed: int) -> None:
     """Given a hub put back by hours, when it starts, then banks tell it again, and what it forgot is claimed."""
     outcome = told_with(seed, Fault(2 * DAY_MS, Kind.HUB_RESTORED, lasts_ms=18 * HOUR_MS))
     assert outcome.felt["hub-restored"] == 1
+    assert outcome.checked[watch.NAMED_ONCE] > 10
     came = {kind for counts in outcome.met.values() for kind in counts}
     assert {"stray-deposited", "stray-claimed", "stray-withdrawn"} <= came
     assert outcome.checked["4: hub and bank hold the same entries"] == telling_of(seed).plot.points

@@ -77,3 +77,11 @@ def test_an_account_tells_of_its_blind_spots() -> None:
 def test_every_kind_of_fault_has_a_name_of_its_own() -> None:
     """Given the kinds of faults, when accounts name them, then no two bear one name."""
     assert len({name_of(kind) for kind in Kind}) == len(Kind)
+
+
+@pytest.mark.parametrize("amount", [1, 2])
+def test_a_coil_that_rests_is_felt_by_whoever_opens_a_door_again(amount: int) -> None:
+    """Given coils that rest for seconds or half an hour, when a code is typed twice, then the lock makes them wait."""
+    told = run(3, telling=quiet_week(3, Fault(2 * HOUR_MS, Kind.COILS_HOT, 0, 5 * HOUR_MS, amount)))
+    assert told.felt == {"coils-hot": 1}
+    assert not told.violations

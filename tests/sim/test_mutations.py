@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 WATCHED = {
     watch.FLUSHED,
     watch.ONCE,
+    watch.NAMED_ONCE,
     watch.IN_TIME,
     watch.SHUT,
     watch.FOUND,
@@ -30,6 +31,8 @@ MET = {visits.USED_CODE, visits.WRONG_CODE, visits.OWN_DOOR, visits.FREE_DOOR}
 
 
 CAUGHT_BY = {
+    "names promises again after a restore": 13,
+    "gives grants that were spent before a restore": 83,
     "tells the lock late": 12,
     "chooses compartments in doubt": 13,
     "takes entries as they come": 11,

@@ -1,6 +1,5 @@
 """A long proof keeps its account, goes on where it stopped, and ends in the right exit code."""
 
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
@@ -119,26 +118,6 @@ def test_no_seeds_are_no_span() -> None:
     """Given a span whose end lies before its begin, then it is not taken for a proof without breaches."""
     with pytest.raises(ValueError, match="no seed"):
         prove.parse_seeds("9-1")
-
-
-def test_an_account_is_of_these_very_sources(tmp_path: Path) -> None:
-    """Given sources that no commit holds, when one of them changes or is added, then another account is begun."""
-    (tmp_path / "one.py").write_text("a = 1")
-    first = prove.digest_of(tmp_path)
-    assert prove.digest_of(tmp_path) == first
-    (tmp_path / "one.py").write_text("a = 2")
-    second = prove.digest_of(tmp_path)
-    (tmp_path / "two.sql").write_text("")
-    assert len({first, second, prove.digest_of(tmp_path)}) == 3
-
-
-def test_uncommitted_sources_are_named_by_their_digest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given files that differ from the commit, when they change again, then the account has another name."""
-    monkeypatch.setattr(prove, "digest_of", lambda _folder: "digest")
-    for said, name in {"abc": "abc", "abc-dirty": "abc-dirty-digest"}.items():
-        told = subprocess.CompletedProcess([], 0, stdout=f"{said}\n")
-        monkeypatch.setattr(subprocess, "run", lambda *_what, told=told, **_how: told)
-        assert prove.commit_name() == name
 
 
 def test_an_account_says_its_rates() -> None:

@@ -24,7 +24,7 @@ LEAST_IN_FIFTY = {
 """More often than this each rule of the protocol of banks is asked in fifty stories."""
 
 UNFELT_IN_FIFTY = 6
-"""The rarest kinds come up in one story of twelve; hot coils were felt in none of 716, for a reason not yet known."""
+"""The rarest kinds come up in one story of twelve, and at a counter the faults of doors befall nobody."""
 
 
 @pytest.mark.slow(seconds=60)

@@ -9,7 +9,7 @@ from tests.fixtures.statements import numbered, prepare_all
 
 pytestmark = pytest.mark.postgres
 
-WHOLE_TABLES = {"lane_heads", "ensure_lanes", "forget_receipts", "forget_requests", "forget_cases"}
+WHOLE_TABLES = {"lane_heads", "cuts", "ensure_lanes", "forget_receipts", "forget_requests", "forget_cases"}
 
 
 @pytest.mark.parametrize("file", ["sql/batch.sql", "sql/ledger.sql"])

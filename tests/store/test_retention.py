@@ -22,7 +22,7 @@ from restante.store import retention, upkeep
 from restante.store.check import check
 from restante.store.ledger import Ledger
 from restante.store.postgres import PostgresLedger, open_ledger
-from restante.store.retention import Kept, Retired, cuts, read_lines, retire
+from restante.store.retention import Kept, Retired, read_lines, retire
 from tests.fixtures.lives import LANES, NOW, Load
 
 pytestmark = pytest.mark.postgres
@@ -105,8 +105,8 @@ async def test_a_day_goes_and_what_is_open_stays(log: Log, tmp_path: Path) -> No
     for one in (waiting, last, log.load.banks[0].point):
         assert await log.ledger.history(one) == before[one]
     assert await log.ledger.feed(LANE, day[-1].seq, 1_000) == everything[len(day) :]
-    assert cuts(log.dsn) == {LANE: day[-1].seq}
-    assert await check(log.ledger, cuts(log.dsn)) == []
+    assert await log.ledger.cuts() == {LANE: day[-1].seq}
+    assert await check(log.ledger, await log.ledger.cuts()) == []
     assert {one.what for one in await check(log.ledger)} >= {"head"}
 
 
@@ -119,7 +119,7 @@ async def test_all_old_days_go_and_new_ones_are_made(log: Log, tmp_path: Path) -
         assert f"event_{FIRST:%Y_%m_%d}" in await upkeep.make_days(db, FIRST)
     assert log.extension is not None
     await done(log.ledger, [log.extension], LATER)
-    assert await check(log.ledger, cuts(log.dsn)) == []
+    assert await check(log.ledger, await log.ledger.cuts()) == []
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ async def test_a_parcel_that_moves_meanwhile_keeps_its_history(
     after = await log.ledger.history(over)
     assert len(after) > len(before)
     assert list(after[: len(before)]) == list(before)
-    assert await check(log.ledger, cuts(log.dsn)) == []
+    assert await check(log.ledger, await log.ledger.cuts()) == []
 
 
 async def elsewhere(dsn: str, command: AnyCommand) -> None:
@@ -198,6 +198,6 @@ async def test_a_day_that_changed_since_its_export_is_not_dropped(
         broken.setattr(retention, "_export", export_less)
         with pytest.raises(psycopg.errors.SerializationFailure):
             log.run(tmp_path)
-    assert cuts(log.dsn) == {}
+    assert await log.ledger.cuts() == {}
     assert await check(log.ledger) == []
     assert [one.day for one in log.run(tmp_path)][:2] == [FIRST, SECOND]

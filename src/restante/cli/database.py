@@ -172,10 +172,9 @@ def _status() -> dict[str, Any]:
 async def _findings(dsn: str) -> list[Any]:
     from restante.store.check import check as check_ledger
     from restante.store.postgres import open_ledger
-    from restante.store.retention import cuts
 
     async with open_ledger(dsn) as ledger:
-        return list(await check_ledger(ledger, cuts(dsn)))
+        return list(await check_ledger(ledger, await ledger.cuts()))
 
 
 async def later_epoch(dsn: str) -> int:

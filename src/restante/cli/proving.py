@@ -33,7 +33,7 @@ def prove(
     blind_spots: Annotated[bool, Parameter(help="Tell which fault met which events, and which never; of sim.")] = False,
     json: Annotated[bool, Parameter(negative="", help="Print the account as one JSON document; of upgrade.")] = False,
 ) -> None:
-    """Prove for long; the account is kept by commit, and a proof that was stopped goes on.
+    """Prove for long; the account is kept by what is proven, and a proof that was stopped goes on.
 
     sim runs the simulation seed after seed, and bugs shows that it catches those planted. kill runs the real programs
     and kills them: banks at every named moment, hub, worker and database under load; it also restores a hub from a

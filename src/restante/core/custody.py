@@ -15,7 +15,7 @@ from restante.core.clocks import clock_at_start, turn_clock
 from restante.core.ids import PointId
 from restante.core.parcel import Parcel, current_stay, is_drop_off, is_ended, stage_of, waiting_at
 from restante.core.refusals import Refusal
-from restante.core.reservation import Promise, Room, check_promise, with_promise
+from restante.core.reservation import Promise, Room, check_promise, promise_number, with_promise
 from restante.core.stay import Evidence, RecallReason, Stay
 from restante.core.surprises import deposited, opened_case
 from restante.core.time import Instant, hold_end
@@ -113,7 +113,7 @@ def _promised(parcel: Parcel, promise: Promise, world: World, *, now: Instant) -
     left = room if given_up is None or given_up.point != promise.point else with_promise(room, given_up, -1)
     if refused := check_promise(left, promise, now):
         return refused
-    return [ev.RoomReserved(parcel.id, promise, parcel.promises + 1)]
+    return [ev.RoomReserved(parcel.id, promise, promise_number(parcel.promises, now))]
 
 
 def _end_promise(parcel: Parcel, point: PointId, why: ev.PromiseEnd) -> Decision:

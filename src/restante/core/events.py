@@ -92,7 +92,7 @@ class ParcelAnnounced(ParcelEvent, frozen=True, tag="parcel-announced"):
 
 
 class RoomReserved(ParcelEvent, frozen=True, tag="room-reserved"):
-    """Room was promised; ``number`` counts the promises of this parcel from 1."""
+    """Room was promised; ``number`` rises from promise to promise of a parcel: see ``promise_number``."""
 
     promise: Promise
     number: int

@@ -123,7 +123,8 @@ class Parcel(msgspec.Struct, frozen=True, omit_defaults=True):
     """One item in the network's care.
 
     ``destination`` is where a drop-off goes on to, if that is a point of the network; ``bound_for`` is the point at
-    which room was promised last. ``version`` counts its events; ``cases`` are the open ones, by kind.
+    which room was promised last, and ``promises`` the number of that promise, 0 if there was none. ``version`` counts
+    its events; ``cases`` are the open ones, by kind.
     """
 
     id: ParcelId

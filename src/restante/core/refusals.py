@@ -126,6 +126,7 @@ CODES: dict[str, str] = {
     "route-unknown": "Nothing is at this address.",
     "method-unknown": "What is at this address does not take this method.",
     "cursor-malformed": "The cursor is none that an answer of this list has given.",
+    "cursor-too-old": "What follows the cursor was retired from the log; the detail is the cursor to go on from.",
     "size-unknown": "The network has no size class of this name.",
     "size-missing": "A parcel is announced with its dimensions or with the name of a size class.",
     "zone-unknown": "The time zone is none of the IANA database.",

@@ -14,8 +14,10 @@ open stay counts once, in ``in_use``, in its door's ``Faulty`` or in ``beside``.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
+from typing import Final
 
 import msgspec
 
@@ -26,6 +28,9 @@ from restante.core.stay import By
 from restante.core.time import Calendar, HoldRule, Instant, day_of
 
 MAX_WINDOW_DAYS = 14
+
+NUMBERED_SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""The numbers of promises are above the seconds since then: 32 bits hold them until 2094."""
 
 
 class Firmness(StrEnum):
@@ -55,6 +60,15 @@ class Promise(msgspec.Struct, frozen=True):
     org: OrgId
     firmness: Firmness
     until: Instant
+
+
+def promise_number(before: int, at: Instant) -> int:
+    """The number of a parcel's next promise, after ``before``, the number of its last: grants are named by it.
+
+    Counting alone would name two promises alike: a hub restored from a backup knows less than the banks that spent its
+    grants. So a number is above the seconds that have passed by ``at``, and what was forgotten is older than that.
+    """
+    return 1 + max(before, int((at - NUMBERED_SINCE).total_seconds()))
 
 
 class Faulty(msgspec.Struct, frozen=True):

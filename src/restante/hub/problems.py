@@ -1,7 +1,8 @@
 """Problem documents (RFC 9457): the one place where a refusal or a fault becomes an HTTP answer.
 
 The status tells who must act: the caller mends the request (400, 413, 415, 422), shows a key (401) or another one
-(403), looks elsewhere (404, 405), reads the state and decides anew (409), or only waits (503).
+(403), looks elsewhere (404, 405), reads the state and decides anew (409), takes what is left (410), or only waits
+(503).
 """
 
 from collections.abc import Callable, Mapping
@@ -82,6 +83,7 @@ _STATUS: Final[Mapping[str, int]] = {
     "api-key-wrong": 401,
     "role-not-allowed": 403,
     "method-unknown": 405,
+    "cursor-too-old": 410,
     "body-too-large": 413,
     "document-too-large": 413,
     "too-many-items": 413,
@@ -245,6 +247,7 @@ _WORDS: Final[Mapping[int, str]] = {
     403: "The key's role does not allow this.",
     404: "Unknown, or another partner's.",
     409: "Refused as things stand.",
+    410: "What is asked for is there no more.",
     413: "Too many bytes or items.",
     415: "The body is not sent as JSON.",
     422: "Understood, and against a rule.",

@@ -196,6 +196,8 @@ def _remembering() -> tuple[Change, Change]:
     return (permissions, "_grants", _instead(all_ever)), (permissions, "grant_of", _instead(one_ever))
 
 
+_COUNTING_PROMISES: Final = ((custody, "promise_number", lambda _: lambda before, _at: before + 1),)
+
 BUGS: Final = (
     Bug("tells the lock without an intent", watch.FLUSHED, ((keeping, "entry_parts", _instead(_writes_no_intent)),)),
     Bug("tells the lock again after a start", watch.ONCE, ((KeptAgent, "feed", _instead(_unlocks_again)),)),
@@ -209,6 +211,13 @@ BUGS: Final = (
         "ends a stay twice",
         "2: no single-use credential acts twice",
         ((withdrawals, "_taken_out", _instead(_keeps_the_stay)),),
+    ),
+    Bug("names promises again after a restore", watch.NAMED_ONCE, _COUNTING_PROMISES, Kind.HUB_RESTORED),
+    Bug(
+        "gives grants that were spent before a restore",
+        "2: no single-use credential acts twice",
+        _COUNTING_PROMISES,
+        Kind.HUB_RESTORED,
     ),
     Bug("tells the lock late", watch.IN_TIME, ((openings, "DEADLINE_MS", lambda _: 3_600_000),), Kind.BOARD_SLOW),
     Bug(

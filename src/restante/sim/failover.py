@@ -27,7 +27,8 @@ from rich.console import Console
 from restante.core.ids import CommandId, Lane
 from restante.hub.engine import Engine
 from restante.sim.failover_load import CALLERS, Answer, Load
-from restante.sim.prove import FOLDER, commit_name, parse_seeds
+from restante.sim.prove import parse_seeds
+from restante.sim.proven import FOLDER, account_path, commit_name
 from restante.sim.quiet import quiet
 from restante.store import migrate, replica
 from restante.store.check import check
@@ -185,9 +186,12 @@ def main(*, minutes: float | None, seeds: str | None, folder: Path = FOLDER, con
     Raises ``ValueError`` as ``parse_seeds``.
     """
     console = console or Console(stderr=True)
-    path = folder / f"failover-{commit_name()}.jsonl"
+    path = account_path("failover", folder)
     standing = read_standing(path)
-    console.print(f"Proving failovers; the account is {path}, with {len(standing.trials)} drills in it already.")
+    console.print(
+        f"Proving failovers of commit {commit_name()};"
+        f" the account is {path}, with {len(standing.trials)} drills in it already."
+    )
     folder.mkdir(parents=True, exist_ok=True)
     wanted = parse_seeds(seeds) if seeds else count(1)
     deadline = None if minutes is None and seeds else time.monotonic() + 60 * (1 if minutes is None else minutes)

@@ -41,7 +41,7 @@ class Kind(StrEnum):
     DOOR_BLOCKED = "a door is held shut"
     SENSOR_LIES = "a door's sensor says shut when it is open, and open when it is shut"
     BOARD_SLOW = "the lock board takes its time"
-    COILS_HOT = "the locks' coils have to rest after each pulse"
+    COILS_HOT = "the locks' coils have to rest after each pulse, and somebody opens a door twice"
     CLOCK_OFF = "the controller's clock is off by minutes"
     CLOCK_JUMPS = "the controller's clock jumps by years"
     CLOCK_TURNED = "the controller's clock is turned by years while it runs"

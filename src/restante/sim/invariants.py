@@ -278,9 +278,9 @@ def nothing_left_to_do(seen: Seen) -> Iterator[str]:
 def credentials_once(seen: Seen) -> Iterator[str]:
     """No parcel is put in twice under one grant, and no stay ends twice, at any source or at two together.
 
-    A hub restored from a backup numbers promises anew that it has forgotten, so a grant is named with its hub epoch.
+    Whichever hub gave it: one restored from a backup has forgotten grants, and none of its own may bear their names.
     """
-    put_in = Counter(name for book in seen.books.values() for name in _granted(book))
+    put_in = Counter(str(entry.data["grant"]) for entry in _facts(seen, "parcel-put-in"))
     taken = Counter(str(entry.data["stay"]) for entry in _facts(seen, "parcel-taken-out"))
     for name, count in (*put_in.items(), *taken.items()):
         yield ASKED
@@ -297,16 +297,6 @@ def lists_only_forwards(seen: Seen) -> Iterator[str]:
             yield ASKED
             if after <= before:
                 yield f"source {source}: put list {after} in force after {before}"
-
-
-def _granted(book: Sequence[Entry]) -> Iterator[str]:
-    """The grant of each deposit, with the epoch of the hub that gave it."""
-    hub_epoch = "0"
-    for entry in book:
-        if entry.kind == "manifest-applied":
-            hub_epoch = str(entry.data["hub_epoch"])
-        elif entry.kind == "parcel-put-in":
-            yield f"{entry.data['grant']} of hub epoch {hub_epoch}"
 
 
 def _facts(seen: Seen, kind: str) -> Iterator[Entry]:

@@ -1,13 +1,10 @@
 """The long proof: seed after seed of the simulation on every core, for as long as told, with an account that is kept.
 
-The account is a file of lines, one a seed, named by the commit it was made with, and by a digest of the sources where
-these are no commit's. A proof that is stopped goes on where it stopped: seeds that stand in the account of the same
-sources are not run again.
+The account is a file of lines, one a seed, named by what is proven (`sim.proven`). A proof that is stopped goes on
+where it stopped: seeds that stand in the account of the same sources are not run again.
 """
 
-import hashlib
 import os
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,12 +20,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from restante.sim.faults import Kind
 from restante.sim.met import every_event, name_of
+from restante.sim.proven import FOLDER, account_path, commit_name
 from restante.sim.quiet import quiet
 from restante.sim.run import Outcome, explain, run
 
-FOLDER: Final = Path("prove")
 _SEEDS_AT_ONCE: Final = 4
-_SOURCES: Final = Path(__file__).parents[1]
 
 
 class Account(msgspec.Struct):
@@ -112,12 +108,15 @@ def main(
     0 if seeds were run and none failed, else 1. Raises ``ValueError`` as ``parse_seeds``.
     """
     console = console or Console(stderr=True)
-    path = folder / f"sim-{commit_name()}.jsonl"
+    path = account_path("sim", folder)
     account = read_account(path)
     wanted = parse_seeds(seeds) if seeds else count(1)
     deadline = None if minutes is None and seeds else time.monotonic() + 60 * (1 if minutes is None else minutes)
     todo = (seed for seed in wanted if seed not in account.seeds)
-    console.print(f"Proving the simulation; the account is {path}, with {len(account.seeds):,} seeds in it already.")
+    console.print(
+        f"Proving the simulation of commit {commit_name()};"
+        f" the account is {path}, with {len(account.seeds):,} seeds in it already."
+    )
     folder.mkdir(parents=True, exist_ok=True)
     goal = len(parse_seeds(seeds)) if seeds else None
     with path.open("ab") as kept, _bar(console) as bar:
@@ -187,29 +186,3 @@ def parse_seeds(text: str) -> range:
 def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"), TimeElapsedColumn())
     return Progress(*columns, TextColumn("{task.fields[figures]}", justify="left"), console=console)
-
-
-def commit_name() -> str:
-    """The commit this is run from; where files differ from it, or there is none, a digest of the sources besides."""
-    try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-            cwd=Path(__file__).parent,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return f"installed-{digest_of(_SOURCES)}"
-    named = told.stdout.strip()
-    return f"{named}-{digest_of(_SOURCES)}" if named.endswith("-dirty") else named
-
-
-def digest_of(folder: Path) -> str:
-    """Twelve digits that differ when a program or a statement below the folder does."""
-    digest = hashlib.sha256()
-    for path in sorted(one for one in folder.rglob("*") if one.suffix in {".py", ".sql"}):
-        body = path.read_bytes()
-        digest.update(f"{path.relative_to(folder)} {len(body)}\n".encode() + body)
-    return digest.hexdigest()[:12]

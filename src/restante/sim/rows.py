@@ -185,6 +185,10 @@ class RowLedger:
         """The head of every lane."""
         return {lane: len(log) for lane, log in sorted(self.logs.items())}
 
+    async def cuts(self) -> Mapping[Lane, int]:
+        """None: what is kept here is kept whole."""
+        return {}
+
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
         """Those of these parcels that exist."""
         return {key: self.kept_parcels[key] for key in ids if key in self.kept_parcels}

@@ -182,9 +182,21 @@ def _slow_board(world: "World", fault: Fault) -> None:
 
 
 def _heat_coils(world: "World", fault: Fault) -> None:
+    """People open a door hours apart, so a coil that rests hinders nobody until somebody opens its door once more."""
     steel = world.machines[fault.source].steel
+    if steel.staffed:
+        return
     steel.rest_ms = fault.amount * (6 if fault.amount % 2 else 900) * SECOND_MS
-    world.clock.after(fault.lasts_ms, steel.cool)
+    world.doorstep.undecided.add(steel.source)
+    world.clock.after(fault.lasts_ms, partial(_cool_coils, world, steel))
+
+
+def _cool_coils(world: "World", steel: Steelwork) -> None:
+    """The heat is over, but not before somebody has opened a door twice."""
+    if steel.source in world.doorstep.undecided:
+        world.clock.after(HOUR_MS, partial(_cool_coils, world, steel))
+    else:
+        steel.cool()
 
 
 def _start_with_wrong_clock(world: "World", fault: Fault) -> None:

@@ -72,6 +72,7 @@ class Doorstep:
         self.sizes: dict[ParcelId, int] = {}
         self.hasty: set[SourceId] = set()
         self.careless: set[SourceId] = set()
+        self.undecided: set[SourceId] = set()
         self.left_to_bring: Counter[SourceId] = Counter()
         self.felt: Felt = Counter()
         self.on_guess: Callable[[SourceId], None] = _nobody_counts
@@ -102,9 +103,10 @@ class Doorstep:
             if door is None:
                 yield from self._help_oneself(box, person)
                 return
-            yield from self._take_mine(box, door, person, leaves_it=leaves_it)
+            opens_again = self._is_undecided(box)
+            yield from self._take_mine(box, door, person, leaves_it=leaves_it or opens_again)
             yield from self._settle(box)
-            if leaves_it or not self._more(box):
+            if not opens_again and (leaves_it or not self._more(box)):
                 return
 
     def _collect_at_desk(self, box: Box, person: int, code: str) -> Walk:
@@ -302,6 +304,14 @@ class Doorstep:
         self.hasty.remove(box.source)
         self.felt[Kind.DOOR_SHUT_EARLY] += 1
         self.tell(f"somebody at {box.source[-6:]} pushes the door shut too early")
+        return True
+
+    def _is_undecided(self, box: Box) -> bool:
+        """Whether somebody shuts this door on the parcel and types the code again; it happens once."""
+        if box.source not in self.undecided:
+            return False
+        self.undecided.remove(box.source)
+        self.tell(f"somebody at {box.source[-6:]} shuts a door on what lies behind it and opens it again")
         return True
 
     def _is_mixed_up(self, parcels: list[ParcelId]) -> bool:

@@ -18,6 +18,7 @@ from restante.wire.journal import Entry
 
 FLUSHED: Final = "1: no actuation without a flushed intent"
 ONCE: Final = "2: no intent acts twice"
+NAMED_ONCE: Final = "2: the name of a grant stands for one promise"
 IN_TIME: Final = "3: no actuation after its deadline"
 SHUT: Final = "5: no compartment is chosen that is open or in doubt"
 IN_FORCE: Final = "10: a revocation is in force"
@@ -55,6 +56,7 @@ class Watch:
         self._pulses: Counter[tuple[SourceId, int, int]] = Counter()
         self._states: dict[str, Grants] = {}
         self._grants: dict[Generation, Grants] = {}
+        self._promises: dict[str, Sequence[Any]] = {}
         self._listed: defaultdict[SourceId, set[str]] = defaultdict(set)
         self._frames: defaultdict[SourceId, list[str]] = defaultdict(list)
         self._guesses: defaultdict[SourceId, list[int]] = defaultdict(list)
@@ -69,6 +71,7 @@ class Watch:
         self._frames[source].append(frame)
         sent = msgspec.json.decode(frame)
         document: dict[str, Any] = msgspec.json.decode(sent["document"])
+        self._judge_names(source, document.get("grants", {}))
         if sent["full"]:
             name, grants = digest(sent["document"].encode()), document["grants"]
         else:
@@ -77,6 +80,16 @@ class Watch:
             name, grants = document["digest"], before | document.get("grants", {})
         self._states[name] = grants
         self._grants[source, document["hub_epoch"], document["generation"]] = grants
+
+    def _judge_names(self, source: SourceId, grants: Grants) -> None:
+        """A name that stood for one promise stands for no other, there or elsewhere, whatever the hub has forgotten."""
+        for name, grant in grants.items():
+            if grant["kind"] != "deposit":
+                continue
+            self.asked[NAMED_ONCE] += 1
+            promise = (source, grant["not_before"], grant["expires_at"], grant["room_class"])
+            if self._promises.setdefault(name, promise) != promise:
+                self.breach(NAMED_ONCE, f"{name} stands for another promise on a list of {source}")
 
     def list_in_force(self, machine: Machine, *, before: Entry | None = None) -> Grants:
         """The grants of the list that a book says is in force, or was when it wrote an entry down."""

@@ -34,7 +34,7 @@ class Finding(msgspec.Struct, frozen=True):
 async def check(ledger: Ledger, cuts: Mapping[Lane, int] | None = None) -> list[Finding]:
     """Everything in the ledger that does not agree, across all lanes; an empty list is what it should be.
 
-    ``cuts`` tells of each lane up to which position its log was cut (``retention.cuts``): up to there events may be
+    ``cuts`` tells of each lane up to which position its log was cut (``Ledger.cuts``): up to there events may be
     missing, and parcels whose first events are gone are compared by their versions alone.
     """
     known_cuts = cuts or {}

@@ -203,6 +203,9 @@ class Ledger(Protocol):
     async def lane_heads(self) -> Mapping[Lane, int]:
         """The head of every lane."""
 
+    async def cuts(self) -> Mapping[Lane, int]:
+        """Of each lane the position up to which days were retired; a lane whose log is whole has none."""
+
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
         """Those of these parcels that exist."""
 

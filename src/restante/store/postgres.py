@@ -191,6 +191,10 @@ class PostgresLedger:
         """The head of every lane."""
         return {Lane(lane): head for lane, head in await self._read("lane_heads", {})}
 
+    async def cuts(self) -> Mapping[Lane, int]:
+        """Of each lane the position up to which days were retired."""
+        return {Lane(lane): last for lane, last in await self._read("cuts", {})}
+
     async def parcels(self, ids: Iterable[ParcelId]) -> Mapping[ParcelId, Parcel]:
         """Those of these parcels that exist."""
         return await self._existing("parcels", ids)

@@ -93,12 +93,6 @@ def retire(
             yield _retire(db, day, folder, heads=heads, limits=limits, now=now)
 
 
-def cuts(dsn: str) -> dict[Lane, int]:
-    """Of each lane the last position among the days that were dropped; a lane that is whole has none."""
-    with psycopg.connect(dsn) as db:
-        return {Lane(lane): seq for lane, seq in db.execute(_SQL["cuts"]).fetchall()}
-
-
 def _days(db: psycopg.Connection) -> list[date]:
     names = [name for (name,) in db.execute(_SQL["days"]).fetchall()]
     return sorted(date(*map(int, name.removeprefix("event_").split("_"))) for name in names)

@@ -123,7 +123,7 @@ def test_every_refusal_has_a_status_that_tells_who_must_act(code: str) -> None:
     """Given any refusal, then its status is a client's, or 503 with the time to wait."""
     problem = problem_of(Refusal(code, "field", "detail"))
     assert problem.status == status_of(code)
-    assert problem.status in {400, 401, 403, 404, 405, 409, 413, 415, 422, 503}
+    assert problem.status in {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 503}
     assert (problem.retry_after_seconds is not None) == (problem.status == 503)
 
 

@@ -19,6 +19,7 @@ from restante.wire import session as wire
 from tests.fixtures.lives import LANES
 from tests.hub.fleet.town import (
     BANK,
+    FIRST_PROMISE,
     NOW,
     POINT,
     Book,
@@ -47,7 +48,7 @@ async def test_a_deposit_made_while_cut_off_arrives_and_the_manifest_follows(led
     session = hub.line()
     messages = await session.say(book.hello())
     first = applied(None, messages)
-    assert f"{parcel_id(0)}/1/collect" in first.manifest.grants
+    assert f"{parcel_id(0)}/{FIRST_PROMISE}/collect" in first.manifest.grants
     book.put_in(0, door=4)
     [ack] = await session.say(book.batch())
     assert ack == wire.Ack(1, 1, book.head.hash, 1)
@@ -57,7 +58,7 @@ async def test_a_deposit_made_while_cut_off_arrives_and_the_manifest_follows(led
     assert not difference.full
     second = applied(first, [difference])
     assert second.manifest.grants[f"{parcel_id(0)}/{BANK}/1/1/collect"].door == 4
-    assert f"{parcel_id(0)}/1/deposit" not in second.manifest.grants
+    assert f"{parcel_id(0)}/{FIRST_PROMISE}/deposit" not in second.manifest.grants
     assert await check(ledger) == []
 
 

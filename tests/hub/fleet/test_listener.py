@@ -27,7 +27,7 @@ from restante.wire import session as wire
 from restante.wire.enrol import Invitation
 from restante.wire.manifest import Pinned
 from tests.hub.fleet.sites import PATIENCE_SECONDS, Running, dialled, running, until
-from tests.hub.fleet.town import BANK, POINT, Book, applied, parcel_id, promised, provisioning, ran
+from tests.hub.fleet.town import BANK, FIRST_PROMISE, POINT, Book, applied, parcel_id, promised, provisioning, ran
 
 pytestmark = pytest.mark.postgres
 
@@ -62,7 +62,7 @@ async def test_a_bank_enrols_speaks_and_is_told_of_changes_at_once(database: str
             change = await bank.hear(wire.ManifestSent)
             second = applied(first, [change], pin(hub))
             assert not change.full
-            assert f"{parcel_id(1)}/1/deposit" in second.manifest.grants
+            assert f"{parcel_id(1)}/{FIRST_PROMISE}/deposit" in second.manifest.grants
             book.put_in(1)
             await bank.say(book.batch())
             assert (await bank.hear(wire.Ack)).head_hash == book.head.hash

@@ -17,7 +17,7 @@ from restante.store.postgres import PostgresLedger
 from restante.wire.manifest import digest_of
 from tests.fixtures.lives import LANES
 from tests.fixtures.statements import prepare_all
-from tests.hub.fleet.town import NOW, POINT, SETTINGS, parcel_id, promised, provisioning, ran
+from tests.hub.fleet.town import FIRST_PROMISE, NOW, POINT, SETTINGS, parcel_id, promised, provisioning, ran
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_both_shelves_issue_the_same(postgres: PostgresLedger, records: Re
     assert results[0] == results[1]
     assert [kept[0].generation for kept in results[0]] == [1, 1, *range(2, KEPT + 4), 100]
     assert {len(kept) for kept in results[0][KEPT:]} == {KEPT}
-    assert f"{parcel_id(1)}/1/deposit" in results[0][0][0].grants
+    assert f"{parcel_id(1)}/{FIRST_PROMISE}/deposit" in results[0][0][0].grants
 
 
 @pytest.mark.postgres

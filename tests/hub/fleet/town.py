@@ -12,7 +12,7 @@ from restante.core.bank import BankModule, Compartment, Point, Source, SourceKin
 from restante.core.ids import CommandId, ContactId, Lane, OrgId, ParcelId, PointId, SourceId, laned_id
 from restante.core.parcel import Direction
 from restante.core.refusals import Refusal
-from restante.core.reservation import Firmness, Window
+from restante.core.reservation import Firmness, Window, promise_number
 from restante.core.time import Calendar, ElapsedHours
 from restante.hub.engine import Accepted, Engine, Outcome, run_batch
 from restante.hub.fleet.aside import Aside, MemoryAside
@@ -27,6 +27,7 @@ from restante.wire import manifest as wm
 from restante.wire import session as wire
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+FIRST_PROMISE = promise_number(0, NOW)
 SETTINGS = Settings(network="helsinki", kdf_n=2, bank_port=0)
 KEYS = FleetKeys(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), bytes(range(32, 64)))
 ORG = OrgId("carrier-1")

@@ -1,7 +1,7 @@
 """Routes of parcels: looking at them, steering them, and the feed. Another partner's parcel is unknown."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 import msgspec
@@ -16,7 +16,7 @@ from restante.hub.journeys.feed import Feed
 from restante.hub.journeys.schemas import Done, EventPage, FeedPage, Later, ParcelPage, ParcelShown, Recall, RoomWanted
 from restante.hub.journeys.service import Journeys, known_stage
 from restante.hub.paging import LONGEST_CURSOR, CursorText, Limit
-from restante.hub.problems import problems
+from restante.hub.problems import Refused, problems
 
 LONGEST_WAIT_S = 30
 PING_S = 15
@@ -156,7 +156,7 @@ async def recall_parcel(
     return await part(request, Journeys).recall(parcel, data.reason, request.user, attempt=attempt)
 
 
-@get("/feed", responses=problems(400, 401), tags=["feed"], summary="Events, waiting for them")
+@get("/feed", responses=problems(400, 401, 410), tags=["feed"], summary="Events, waiting for them")
 async def read_feed(
     request: Call,
     *,
@@ -167,7 +167,7 @@ async def read_feed(
 ) -> FeedPage:
     """Every event the caller may see, in the order of each lane; keep the cursor together with what was read."""
     feed = part(request, Feed)
-    return await feed.read(request.user, feed.positions(cursor), lane=lane, limit=limit, wait_s=wait)
+    return await feed.read(request.user, await feed.begin(cursor), lane=lane, limit=limit, wait_s=wait)
 
 
 @get(
@@ -178,7 +178,7 @@ async def read_feed(
         200: ResponseSpec(
             str, description="Server-sent events.", media_type="text/event-stream", generate_examples=False
         ),
-        **problems(400, 401),
+        **problems(400, 401, 410),
     },
 )
 async def stream_feed(
@@ -191,25 +191,38 @@ async def stream_feed(
 ) -> ServerSentEvent:
     """Server-sent events whose ids are cursors, so that a browser that lost the connection goes on where it was."""
     feed = part(request, Feed)
-    after = feed.positions(last_event_id or cursor)
     shown = request.headers.get("authorization", "")
+    begun = await feed.begin(last_event_id or cursor)
+    # Read here, since a stream that has begun can no longer be refused.
+    first = await feed.read(request.user, begun, lane=lane, limit=STREAM_PAGE, wait_s=0)
 
     async def events() -> AsyncIterator[ServerSentEventMessage]:
-        text, end_s = last_event_id or cursor, time.monotonic() + seconds
-        positions = after
+        page, end_s = first, time.monotonic() + seconds
+        for message in _messages(page):
+            yield message
         while (left_s := end_s - time.monotonic()) > 0:
             if isinstance(caller := await part(request, Callers).identify(shown), Refusal):
                 return
-            page = await feed.read(caller, positions, lane=lane, limit=STREAM_PAGE, wait_s=min(PING_S, left_s))
-            positions, text = feed.positions(page.cursor), page.cursor
-            for item in page.items[:-1]:
-                yield ServerSentEventMessage(data=msgspec.json.encode(item).decode(), event="event")
-            if page.items:
-                yield ServerSentEventMessage(data=msgspec.json.encode(page.items[-1]).decode(), event="event", id=text)
-            else:
-                yield ServerSentEventMessage(data=None, comment="still here", id=text)
+            after = feed.positions(page.cursor)
+            try:
+                page = await feed.read(caller, after, lane=lane, limit=STREAM_PAGE, wait_s=min(PING_S, left_s))
+            except Refused:
+                return
+            for message in _messages(page):
+                yield message
 
     return ServerSentEvent(events())
+
+
+def _messages(page: FeedPage) -> Iterator[ServerSentEventMessage]:
+    """A page as events of a stream, the last of which bears the cursor."""
+    told = [msgspec.json.encode(item).decode() for item in page.items]
+    for data in told[:-1]:
+        yield ServerSentEventMessage(data=data, event="event")
+    if told:
+        yield ServerSentEventMessage(data=told[-1], event="event", id=page.cursor)
+    else:
+        yield ServerSentEventMessage(data=None, comment="still here", id=page.cursor)
 
 
 parcels_router = Router(

@@ -1,6 +1,6 @@
 """The kill proof as a command: every named moment of a bank, rounds against hub and database, the drill of a restore.
 
-The account is a file of lines, one a story, named by the commit as that of the simulation is. A proof that was stopped
+The account is a file of lines, one a story, named as that of the simulation is. A proof that was stopped
 goes on with what is not in it yet; what has failed is played again.
 """
 
@@ -25,7 +25,7 @@ from restante.sim.kill.drill import Drill, play_drill
 from restante.sim.kill.hubs import PARTS, TWO_HUBS, Round, play_round
 from restante.sim.kill.network import Network, network
 from restante.sim.kill.story import ACTS
-from restante.sim.prove import FOLDER, commit_name
+from restante.sim.proven import FOLDER, account_path, commit_name
 
 ROUNDS: Final[Mapping[str, int]] = {"hub": 8, "postgres": 8, TWO_HUBS: 3}
 DRILLS: Final = 2
@@ -160,10 +160,10 @@ class Account(msgspec.Struct):
 def main(*, minutes: float | None = None, folder: Path = FOLDER, console: Console | None = None) -> int:
     """Play what the account lacks, for ``minutes`` at most; 0 if the proof is whole and nothing has failed."""
     console = console or Console(stderr=True)
-    path = folder / f"kill-{commit_name()}.jsonl"
+    path = account_path("kill", folder)
     account = read_account(path)
     folder.mkdir(parents=True, exist_ok=True)
-    console.print(f"Killing banks, hub and database; the account is {path}.")
+    console.print(f"Killing banks, hub and database of commit {commit_name()}; the account is {path}.")
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
     with suppress(asyncio.CancelledError):
         asyncio.run(_prove(account, path, console, ends_s=ends_s))

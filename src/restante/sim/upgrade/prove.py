@@ -1,6 +1,6 @@
 """The upgrade proof as a command: all pairs of versions, upgrades and ways back, migrations of a large database.
 
-The account is a file of lines, one a story, named by the commit as that of the simulation is. A proof that was stopped
+The account is a file of lines, one a story, named as that of the simulation is. A proof that was stopped
 goes on with what is not in it yet; what has failed is played again.
 """
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from restante.sim.kill.judge import Verdict
-from restante.sim.prove import FOLDER, commit_name
+from restante.sim.proven import FOLDER, account_path, commit_name
 from restante.sim.upgrade.locks import play_locks
 from restante.sim.upgrade.outcome import Played
 from restante.sim.upgrade.pairs import play_pair
@@ -91,10 +91,10 @@ def main(
     Faults: ``HistoryMissing`` in a tree without the version before.
     """
     console = console or Console(stderr=True)
-    path = folder / f"upgrade-{commit_name()}.jsonl"
+    path = account_path("upgrade", folder)
     account = read_account(path)
     folder.mkdir(parents=True, exist_ok=True)
-    console.print(f"Upgrading and going back; the account is {path}.")
+    console.print(f"Upgrading to commit {commit_name()} and going back; the account is {path}.")
     ends_s = None if minutes is None else time.monotonic() + 60 * minutes
     with suppress(asyncio.CancelledError):
         asyncio.run(_prove(account, path, console, ends_s=ends_s))

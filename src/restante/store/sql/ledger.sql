@@ -8,6 +8,10 @@ INSERT INTO lane (lane) SELECT generate_series(0, %(count)s::int - 1) ON CONFLIC
 -- The position of every lane's last event.
 SELECT lane, head FROM lane ORDER BY lane;
 
+-- name: cuts
+-- Of each lane the last position among the days that were retired.
+SELECT lane, max(last_seq) FROM retired_day GROUP BY lane;
+
 -- name: journal
 -- Adopted entries of one epoch of a source whose numbers lie in a span, in order.
 SELECT seq, hash, entry FROM journal

@@ -13,10 +13,6 @@ SELECT began_at FROM hub_epoch WHERE lane = 0;
 -- Of each lane the first event that a task still follows from.
 SELECT lane, min(seq) FROM task GROUP BY lane;
 
--- name: cuts
--- Of each lane the last position among the days that were dropped.
-SELECT lane, max(last_seq) FROM retired_day GROUP BY lane;
-
 -- name: note_day
 -- Note a day of a lane as dropped.
 INSERT INTO retired_day (lane, day, last_seq, events, kept, file_sha256, retired_at)
