@@ -182,10 +182,8 @@ async def later_epoch(dsn: str) -> int:
     """Begin a later epoch of the hub; which one."""
     from datetime import UTC, datetime
 
-    from restante.hub.fleet.shelf import PostgresShelf
-    from restante.hub.settings import read_settings
-    from restante.store.postgres import open_ledger
+    from restante.hub.fleet.shelf import begin_hub_epoch
     from restante.store.tables import open_tables
 
-    async with open_ledger(dsn) as ledger, open_tables(dsn, name="restante db") as tables:
-        return await PostgresShelf(tables, ledger, read_settings()).begin_hub_epoch(datetime.now(UTC))
+    async with open_tables(dsn, name="restante db") as tables:
+        return await begin_hub_epoch(tables, datetime.now(UTC))
