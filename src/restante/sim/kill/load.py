@@ -13,12 +13,12 @@ import httpx
 import msgspec
 
 from restante.sim.kill.network import Network
+from restante.sim.kill.patience import PATIENCE_SECONDS
 
 CALLERS: Final = 8
 READERS: Final = 2
 AGAIN_SECONDS: Final = 0.1
-REQUEST_SECONDS: Final = 15.0
-GIVE_UP_SECONDS: Final = 120.0
+REQUEST_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 0.03
 CANCEL_EACH: Final = 3
 
@@ -75,7 +75,7 @@ class Load:
 
     async def insist(self, calls: httpx.AsyncClient, request: Request) -> dict[str, Any] | None:
         """Send a request until it is answered; what was told, or None if it was refused."""
-        ends_s = time.monotonic() + GIVE_UP_SECONDS
+        ends_s = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < ends_s:
             answer = await send(calls, request)
             if answer is not None:
@@ -88,7 +88,7 @@ class Load:
                 return told
             self.sent_again += 1
             await asyncio.sleep(AGAIN_SECONDS)
-        self.wrong.append(f"{request.key} was not answered within {GIVE_UP_SECONDS} s")
+        self.wrong.append(f"{request.key} was not answered within {PATIENCE_SECONDS} s")
         return None
 
     async def answer_after(self, since_s: float) -> None:
@@ -106,8 +106,7 @@ class Load:
         changed = []
         async with client(self._network) as calls:
             for key, told in self.told.items():
-                answer = await send(calls, told.request)
-                again = {} if answer is None else msgspec.json.decode(answer.content)
+                again = await _told_again(calls, told.request)
                 if _lasting(again) != _lasting(told.answer):
                     changed.append(f"{key} was answered {told.answer}, and later {again}")
         return changed
@@ -153,6 +152,17 @@ async def send(calls: httpx.AsyncClient, request: Request) -> httpx.Response | N
     except httpx.TransportError:
         return None
     return None if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR else answer
+
+
+async def _told_again(calls: httpx.AsyncClient, request: Request) -> dict[str, Any]:
+    """What a request is answered now; nothing if it is not for as long as callers wait."""
+    ends_s = time.monotonic() + PATIENCE_SECONDS
+    while (answer := await send(calls, request)) is None:
+        if time.monotonic() > ends_s:
+            return {}
+        await asyncio.sleep(AGAIN_SECONDS)
+    told: dict[str, Any] = msgspec.json.decode(answer.content)
+    return told
 
 
 def announcement(key: str, point: str) -> Request:

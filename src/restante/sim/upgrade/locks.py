@@ -16,10 +16,10 @@ from typing import Final
 import msgspec
 
 from restante.sim.kill.load import Load
-from restante.sim.kill.machine import Stuck
+from restante.sim.kill.machine import BROKEN_OFF, Stuck
 from restante.sim.kill.network import Network, network
 from restante.sim.upgrade.outcome import Played
-from restante.sim.upgrade.pairs import BROKEN_OFF, accounted, loaded, told_of
+from restante.sim.upgrade.pairs import accounted, loaded, told_of
 from restante.sim.upgrade.versions import Version
 from restante.store import statements
 from restante.store.tables import Tables, open_tables

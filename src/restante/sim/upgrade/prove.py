@@ -71,7 +71,7 @@ class Account(msgspec.Struct):
         """The account in words and numbers."""
         for name in (name for name in STORIES if name in self.played):
             yield from _told(self.played[name])
-        verdicts = [one.verdict for one in self.played.values()]
+        verdicts = [one.verdict for one in self.played.values() if not one.fault]
         forks = sum(int(one.figures.get("forks", 0)) for one in self.played.values())
         yield (
             f"{len(STORIES) - len(self.todo())} of {len(STORIES)} stories clean. Lost: {_sum(verdicts, 'lost')}. "
