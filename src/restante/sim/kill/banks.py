@@ -15,9 +15,11 @@ from restante.core.bank import SourceKind
 from restante.core.ids import ParcelId
 from restante.core.parcel import Direction
 from restante.edge.moments import NOWHERE, Moment, noted
+from restante.sim.demo.api import Api
 from restante.sim.kill.judge import Verdict, judge
 from restante.sim.kill.machine import BROKEN_OFF, DOORS, Machine, Stuck
 from restante.sim.kill.network import Network
+from restante.sim.kill.patience import patiently
 from restante.sim.kill.story import ACTS, Parcel, Story
 
 PARCELS: Final = 2
@@ -117,27 +119,30 @@ async def put_up(
 ) -> Story:
     """A point with a bank or counter that no program runs in yet, and what is announced for it, drop-offs last."""
     operator, once = network.operator, secrets.token_hex(8)
-    point = (await operator.post("/points", _POINT, once=f"{once}-point"))["id"]
-    source = (await operator.post(f"/points/{point}/source", _source(DOORS, kind=kind), once=f"{once}-source"))[
-        "source"
-    ]
-    courier = (await network.carrier.post(f"/points/{point}/courier-codes", once=f"{once}-courier"))["code"]
+    point = (await _asked(operator, "/points", _POINT, once=f"{once}-point"))["id"]
+    built = await _asked(operator, f"/points/{point}/source", _source(DOORS, kind=kind), once=f"{once}-source")
+    courier = (await _asked(network.carrier, f"/points/{point}/courier-codes", once=f"{once}-courier"))["code"]
     directions = [Direction.DELIVERY] * parcels + [Direction.DROP_OFF] * drop_offs
     announced = [
         await _announced(network, point, f"{once}-{number}", direction=direction)
         for number, direction in enumerate(directions)
     ]
-    invited = await operator.post(f"/points/{point}/invitations", once=f"{once}-invitation")
-    machine = Machine(point, source, folder, environ=network.environ, kind=kind)
+    invited = await _asked(operator, f"/points/{point}/invitations", once=f"{once}-invitation")
+    machine = Machine(point, built["source"], folder, environ=network.environ, kind=kind)
     machine.invitation = invited["text"]
     return Story(network, machine, announced, courier_code=courier, aim=aim)
 
 
 async def roomy_point(network: Network, name: str) -> str:
     """A point with much room, and nothing at work there."""
-    point: str = (await network.operator.post("/points", _POINT, once=f"{name}-point"))["id"]
-    await network.operator.post(f"/points/{point}/source", _source(ROOMY), once=f"{name}-source")
+    point: str = (await _asked(network.operator, "/points", _POINT, once=f"{name}-point"))["id"]
+    await _asked(network.operator, f"/points/{point}/source", _source(ROOMY), once=f"{name}-source")
     return point
+
+
+async def _asked(api: Api, path: str, given: Any = None, *, once: str) -> dict[str, Any]:
+    """What the hub answers under this key, however long that takes it. Faults: those of `Api.post`."""
+    return await patiently(lambda: api.post(path, given, once=once))
 
 
 async def _play(story: Story, act: str) -> int:
@@ -164,7 +169,7 @@ async def _announced(network: Network, point: str, reference: str, *, direction:
         "recipient": {"name": "Kaisa", "emails": [email], "language": "en"},
         "point": point,
     }
-    told = await network.carrier.post("/parcels", given, once=reference)
+    told = await _asked(network.carrier, "/parcels", given, once=reference)
     assert told.get("promise"), told
     return Parcel(ParcelId(told["parcel"]), told["code"], email)
 

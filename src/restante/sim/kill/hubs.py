@@ -118,9 +118,6 @@ async def play_round(network: Network, folder: Path, *, part: str, seed: int) ->
         for number in range(SOURCES)
     ]
     points = [await roomy_point(network, f"{name}-{side}") for side in ("a", "b")]
-    for story in stories:  # a bank that finds no hub to enrol at waits for half a minute
-        await story.start()
-        await story.installed()
     async with AsyncExitStack() as stack:
         urls = [network.api_url]
         if part == TWO_HUBS:
@@ -137,8 +134,12 @@ async def _under_load(
 ) -> None:
     over = asyncio.Event()
     running = asyncio.create_task(load.run(over))
-    lives = [asyncio.create_task(_live(story)) for story in stories]
+    lives = []
     try:
+        for story in stories:  # a bank that finds no hub to enrol at waits for half a minute
+            await story.start()
+            await story.installed()
+        lives = [asyncio.create_task(_live(story)) for story in stories]
         for _ in range(KILLS_A_ROUND[part]):
             await asyncio.sleep(chance.uniform(*REST_SECONDS))
             kind, kill = chance.choice(list(PARTS[part].items()))

@@ -107,7 +107,9 @@ class Load:
         async with client(self._network) as calls:
             for key, told in self.told.items():
                 again = await _told_again(calls, told.request)
-                if _lasting(again) != _lasting(told.answer):
+                if again is None:
+                    self.wrong.append(f"{key} was answered once, and not again within {PATIENCE_SECONDS} s")
+                elif _lasting(again) != _lasting(told.answer):
                     changed.append(f"{key} was answered {told.answer}, and later {again}")
         return changed
 
@@ -154,12 +156,12 @@ async def send(calls: httpx.AsyncClient, request: Request) -> httpx.Response | N
     return None if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR else answer
 
 
-async def _told_again(calls: httpx.AsyncClient, request: Request) -> dict[str, Any]:
-    """What a request is answered now; nothing if it is not for as long as callers wait."""
+async def _told_again(calls: httpx.AsyncClient, request: Request) -> dict[str, Any] | None:
+    """What a request is answered now; None if it is not, for as long as callers wait."""
     ends_s = time.monotonic() + PATIENCE_SECONDS
     while (answer := await send(calls, request)) is None:
         if time.monotonic() > ends_s:
-            return {}
+            return None
         await asyncio.sleep(AGAIN_SECONDS)
     told: dict[str, Any] = msgspec.json.decode(answer.content)
     return told

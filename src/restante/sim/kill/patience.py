@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 from restante.core.refusals import Fault
 
-PATIENCE_SECONDS: Final = 180.0
-"""How long anything may take before the proof takes it for broken."""
+PATIENCE_SECONDS: Final = 600.0
+"""How long anything may take before the proof takes it for broken: others may have the machine for minutes."""
 AGAIN_SECONDS: Final = 0.5
 
 _T = TypeVar("_T")

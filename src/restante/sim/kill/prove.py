@@ -1,7 +1,7 @@
 """The kill proof as a command: every named moment of a bank, rounds against hub and database, the drill of a restore.
 
 The account is a file of lines, one a story, named by the commit as that of the simulation is. A proof that was stopped
-goes on with what is not in it yet; what has failed is played again.
+goes on with what is not in it yet; what has failed is played again, and the logs of its programs are kept beside it.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from restante.edge.moments import Moment
 from restante.sim.kill.banks import MOST_TIMES, Aim, Outcome, aims, kill_at, reached
 from restante.sim.kill.drill import Drill, play_drill
+from restante.sim.kill.evidence import keep_logs
 from restante.sim.kill.hubs import PARTS, TWO_HUBS, Round, play_round
 from restante.sim.kill.network import Network, network
 from restante.sim.kill.story import ACTS
@@ -231,6 +232,8 @@ async def _prove(account: Account, path: Path, console: Console, *, ends_s: floa
                 if ends_s is not None and time.monotonic() > ends_s:
                     return
                 notebook.write(await _played(job, running, place))
+                if not account.is_done(job):
+                    keep_logs(place, path.with_suffix("") / _name(job))
                 bar.update(shown, advance=1)
 
         await asyncio.gather(*(play(beside) for _ in range(BESIDE)))
@@ -253,6 +256,11 @@ async def all_reached(
     return {
         act: {moment.value: times for moment, times in notes.items()} for act, notes in zip(acts, found, strict=True)
     }
+
+
+def _name(job: Job) -> str:
+    """What a story is called in folders."""
+    return f"{job.act}-{job.moment}-{job.count}" if isinstance(job, Aim) else f"{job[0]}-{job[1]}"
 
 
 async def _played(job: Job, running: Network, place: Path) -> Line:

@@ -25,13 +25,12 @@ from restante.hub.notices.mail import read_code
 from restante.sim.kill.hands import IS_IN, IS_OUT, Done, put_in, says, take_out
 from restante.sim.kill.machine import DOORS, Killed, Machine, Stuck
 from restante.sim.kill.network import Network, Program
+from restante.sim.kill.patience import PATIENCE_SECONDS
 
 TRIES: Final = 8
 AGAIN_SECONDS: Final = 0.5
 WAITS_S: Final = (0.0, 0.5, 4.0, 20.0)
 """Waits before each try at a screen; one wrong code more would close it for a minute."""
-MAIL_SECONDS: Final = 240.0
-"""A worker that is killed keeps its tasks from others for the minute of their lease, each time."""
 PAGE_BYTES: Final = 4_096
 LONG_AGO: Final = timedelta(days=40)
 WRONG_CODE: Final = "00000000"
@@ -236,7 +235,7 @@ class Story:
 
     async def _mailed_code(self, parcel: Parcel) -> str:
         after = 0
-        async with asyncio.timeout(MAIL_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 mail = await self.network.sink.next_mail(parcel.email, after=after)
                 after, code = mail.number, read_code(mail.mail())
