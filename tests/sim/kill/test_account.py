@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
@@ -143,6 +144,26 @@ def test_a_kill_counts_only_where_it_was_aimed(died_at: list[tuple[Moment | None
     assert bool(astray(aim, died_at)) is is_astray
 
 
+def a_load(*, parcel: str) -> Load:
+    """A load that has asked for one thing and been told of this parcel."""
+    load = Load(cast(Any, SimpleNamespace(carrier_key="key", api_url="http://127.0.0.1:9")), (), name="callers")
+    load.told["callers-1"] = Told(Request("callers-1", "/parcels"), {"parcel": parcel, "replayed": False})
+    return load
+
+
+@pytest.mark.parametrize(("parcel", "is_another"), [("one", False), ("two", True)])
+async def test_another_answer_under_the_same_key_is_found(
+    monkeypatch: pytest.MonkeyPatch, parcel: str, is_another: bool
+) -> None:
+    """Given a request sent once more, when it is answered as a repeated one, then only another parcel is found."""
+
+    async def answer(*_: object) -> httpx.Response:
+        return httpx.Response(200, json={"parcel": parcel, "replayed": True})
+
+    monkeypatch.setattr("restante.sim.kill.load.send", answer)
+    assert bool(await a_load(parcel="one").ask_again()) is is_another
+
+
 async def test_a_request_that_is_not_answered_again_is_wrong_and_not_done_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -153,8 +174,7 @@ async def test_a_request_that_is_not_answered_again_is_wrong_and_not_done_twice(
 
     monkeypatch.setattr("restante.sim.kill.load.send", silence)
     monkeypatch.setattr("restante.sim.kill.load.PATIENCE_SECONDS", -1.0)
-    load = Load(cast(Any, SimpleNamespace(carrier_key="key", api_url="http://127.0.0.1:9")), (), name="callers")
-    load.told["callers-1"] = Told(Request("callers-1", "/parcels"), {"parcel": "one"})
+    load = a_load(parcel="one")
     assert await load.ask_again() == []
     assert len(load.wrong) == 1
     assert "callers-1" in load.wrong[0]

@@ -6,7 +6,7 @@ meanwhile, it is done once, and the answer is the same. A reader keeps its curso
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -103,15 +103,19 @@ class Load:
 
     async def ask_again(self) -> list[str]:
         """Every request once more under its key; where the answer is another one than before."""
-        changed = []
+        changed: list[str] = []
+        todo = iter(self.told.values())
         async with client(self._network) as calls:
-            for key, told in self.told.items():
-                again = await _told_again(calls, told.request)
-                if again is None:
-                    self.wrong.append(f"{key} was answered once, and not again within {PATIENCE_SECONDS} s")
-                elif _lasting(again) != _lasting(told.answer):
-                    changed.append(f"{key} was answered {told.answer}, and later {again}")
+            await asyncio.gather(*(self._compare(calls, todo, changed) for _ in range(CALLERS)))
         return changed
+
+    async def _compare(self, calls: httpx.AsyncClient, todo: Iterator[Told], changed: list[str]) -> None:
+        for told in todo:
+            key, again = told.request.key, await _told_again(calls, told.request)
+            if again is None:
+                self.wrong.append(f"{key} was answered once, and not again within {PATIENCE_SECONDS} s")
+            elif _lasting(again) != _lasting(told.answer):
+                changed.append(f"{key} was answered {told.answer}, and later {again}")
 
     async def _read(self) -> None:
         """Follow the feed from its beginning, until all is read once it is over."""
