@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restante.store.migrate import (
+    _LOCK,
     MigrationChanged,
     MigrationFailed,
     MigrationsMalformed,
     SchemaNewer,
     TableInUse,
+    Waits,
     load,
     migrate,
     status,
@@ -170,7 +172,9 @@ def waiting(db: psycopg.Connection) -> bool:
     return found == (True,)
 
 
-def test_a_table_that_is_never_let_go_is_told(db: psycopg.Connection, empty_database: str, tmp_path: Path) -> None:
+def test_a_table_that_is_never_let_go_is_told(
+    db: psycopg.Connection, empty_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Given somebody who never lets a table go, when patience ends, then the migration is named, nothing done."""
     migrate(db, plant(tmp_path, FIRST))
     plant(tmp_path, SECOND)
@@ -179,6 +183,35 @@ def test_a_table_that_is_never_let_go_is_told(db: psycopg.Connection, empty_data
         with pytest.raises(TableInUse, match=r"0002_weight\.sql: a table that it changes is in use"):
             migrate(db, tmp_path, patience_s=0)
     assert [one.name for one in status(db, tmp_path).pending] == ["weight"]
+    assert [(one.msg, vars(one)["awaited"]) for one in caplog.records] == [
+        ("migration-waits", "a table that 0002_weight.sql changes")
+    ]
+
+
+def test_another_program_that_migrates_is_waited_for_and_told(
+    db: psycopg.Connection, empty_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given another program in the middle of migrating, when started, then it is said what is waited for, and done."""
+    plant(tmp_path, FIRST)
+    with psycopg.connect(empty_database, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        migrating = threading.Thread(target=migrate, args=(db, tmp_path))
+        migrating.start()
+        while not caplog.records:
+            assert migrating.is_alive()
+        other.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+        migrating.join()
+    assert [vars(one)["awaited"] for one in caplog.records][:1] == ["another program that migrates"]
+    assert status(db, tmp_path).pending == ()
+
+
+def test_what_is_waited_for_is_said_at_once_and_then_every_quarter_of_a_minute() -> None:
+    """Given a wait looked at twice a second for a minute, when told, then it is said five times, with its length."""
+    told: list[tuple[str, int]] = []
+    waits = Waits("a table", since_s=100.0, tell=lambda awaited, waited_s: told.append((awaited, waited_s)))
+    for half_seconds in range(121):
+        waits.tell(100.0 + half_seconds / 2)
+    assert told == [("a table", waited_s) for waited_s in (0, 15, 30, 45, 60)]
 
 
 def test_a_row_out_of_order_is_refused(db: psycopg.Connection, tmp_path: Path) -> None:

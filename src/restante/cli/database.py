@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +65,11 @@ def migrate() -> None:
     """Bring the database up to this version; harmless to repeat, and several programs may try at once."""
     from restante.store.migrate import migrate_at
 
+    def tell(awaited: str, waited_s: int) -> None:
+        print(f"Waits for {awaited}, {waited_s} s so far.", file=sys.stderr)
+
     with database(os.environ) as dsn:
-        applied = migrate_at(dsn)
+        applied = migrate_at(dsn, tell=tell)
     print(f"Applied {len(applied)}: {', '.join(each.name for each in applied)}" if applied else "Nothing to apply.")
 
 
@@ -181,10 +185,8 @@ async def later_epoch(dsn: str) -> int:
     """Begin a later epoch of the hub; which one."""
     from datetime import UTC, datetime
 
-    from restante.hub.fleet.shelf import PostgresShelf
-    from restante.hub.settings import read_settings
-    from restante.store.postgres import open_ledger
+    from restante.hub.fleet.shelf import begin_hub_epoch
     from restante.store.tables import open_tables
 
-    async with open_ledger(dsn) as ledger, open_tables(dsn, name="restante db") as tables:
-        return await PostgresShelf(tables, ledger, read_settings()).begin_hub_epoch(datetime.now(UTC))
+    async with open_tables(dsn, name="restante db") as tables:
+        return await begin_hub_epoch(tables, datetime.now(UTC))

@@ -23,6 +23,11 @@ EVENTS: Final[Mapping[str, Note]] = {
         "as said", ("library", "says"), "A library says something; its words stand without what it put in."
     ),
     "unlisted": Note("as said", ("logger",), "Something was logged under a name that no table has. Report it."),
+    "migration-waits": Note(
+        "warning",
+        ("awaited", "waited_s"),
+        "A migration waits for a table that somebody has, or for another program; `pg_stat_activity` has who.",
+    ),
     # the hub
     "request-failed": Note(
         "error",

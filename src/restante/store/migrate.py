@@ -3,6 +3,8 @@
 What has been applied is recorded with a checksum in ``schema_migration``. An advisory lock lets one program at a time
 migrate; a second one waits and then finds nothing left to do.
 
+Whoever waits says for what, at once and every quarter of a minute.
+
 Programs of the version before go on meanwhile, and may be started again. A migration whose text begins with
 ``-- Runs with programs from migration 0005 on.`` promises that programs run on it that know no more than that; the
 promise is recorded, so that they find it. Without it only programs run that know the migration itself. Nobody waits for
@@ -12,9 +14,10 @@ long behind a migration that waits for a table: it gives up after ``LOCK_WAIT`` 
 import contextlib
 import hashlib
 import importlib.resources
+import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -34,6 +37,10 @@ LOCK_WAIT: Final = "500ms"
 PATIENCE_S: Final = 600.0
 """For how long a migration is tried again where others have the tables it needs."""
 
+TOLD_EACH_S: Final = 15.0
+"""How often it is said what is waited for."""
+
+_LOG: Final = logging.getLogger("restante.store.migrate")
 _LOCK = int.from_bytes(b"restante")
 _PAUSE_S: Final = 0.5
 _PROMISE = re.compile(r"-- Runs with programs from migration (\d{4}) on\.$", re.MULTILINE)
@@ -113,6 +120,31 @@ class Status(msgspec.Struct, frozen=True):
     ahead: tuple[Applied, ...] = ()
 
 
+Tell = Callable[[str, int], None]
+"""Is told what is waited for, and for how many seconds so far."""
+
+
+def log_wait(awaited: str, waited_s: int) -> None:
+    """Tell of a wait in the log."""
+    _LOG.warning("migration-waits", extra={"awaited": awaited, "waited_s": waited_s})
+
+
+class Waits:
+    """A wait that is told of, at once and then every ``TOLD_EACH_S``; times are of the steady clock."""
+
+    def __init__(self, awaited: str, *, since_s: float, tell: Tell) -> None:
+        self._awaited = awaited
+        self._since_s = since_s
+        self._next_s = since_s
+        self._tell = tell
+
+    def tell(self, now_s: float) -> None:
+        """It is still waited for."""
+        if now_s >= self._next_s:
+            self._next_s = now_s + TOLD_EACH_S
+            self._tell(self._awaited, int(now_s - self._since_s))
+
+
 def load(directory: Traversable = PACKAGED) -> tuple[Migration, ...]:
     """The migrations in ``directory``, numbered 1, 2, 3 … without gaps; fault ``MigrationsMalformed``.
 
@@ -144,7 +176,11 @@ def _read(file: Traversable) -> Migration:
 
 
 def migrate(
-    db: psycopg.Connection, directory: Traversable = PACKAGED, *, patience_s: float = PATIENCE_S
+    db: psycopg.Connection,
+    directory: Traversable = PACKAGED,
+    *,
+    patience_s: float = PATIENCE_S,
+    tell: Tell = log_wait,
 ) -> tuple[Migration, ...]:
     """Apply what is missing and return it; ``db`` must be in autocommit. Faults: every ``MigrationFault``.
 
@@ -152,14 +188,14 @@ def migrate(
     """
     assert db.autocommit, "each migration needs a transaction of its own"
     known = load(directory)
-    with _alone(db):
+    with _alone(db, tell):
         db.execute(_TABLE)
         pending = _compare(known, _applied(db)).pending
         if pending:
             db.execute(_PROMISES)
         ends_s = time.monotonic() + patience_s
         for migration in pending:
-            _insist(db, migration, ends_s=ends_s)
+            _insist(db, migration, ends_s=ends_s, tell=tell)
     return pending
 
 
@@ -168,10 +204,10 @@ def status(db: psycopg.Connection, directory: Traversable = PACKAGED) -> Status:
     return _compare(load(directory), _applied(db))
 
 
-def migrate_at(dsn: str) -> tuple[Migration, ...]:
+def migrate_at(dsn: str, *, tell: Tell = log_wait) -> tuple[Migration, ...]:
     """Apply what is missing to the database at ``dsn``. Faults: as ``connect.probe`` and ``migrate``."""
     with _connected(dsn) as db:
-        return migrate(db)
+        return migrate(db, tell=tell)
 
 
 def status_at(dsn: str) -> Status:
@@ -188,11 +224,14 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection]:
 
 
 @contextlib.contextmanager
-def _alone(db: psycopg.Connection) -> Iterator[None]:
+def _alone(db: psycopg.Connection, tell: Tell) -> Iterator[None]:
     # Waiting for the other program, and reading a large table, may take as long as they take.
     db.execute("SET statement_timeout = 0")
     db.execute("SET lock_timeout = 0")
-    db.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+    waits = Waits("another program that migrates", since_s=time.monotonic(), tell=tell)
+    while db.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        waits.tell(time.monotonic())
+        time.sleep(_PAUSE_S)
     try:
         yield
     finally:
@@ -229,12 +268,14 @@ def _compare(known: Sequence[Migration], applied: Sequence[Applied]) -> Status:
     return Status(applied=tuple(applied), pending=tuple(known[len(applied) :]), ahead=ahead)
 
 
-def _insist(db: psycopg.Connection, migration: Migration, *, ends_s: float) -> None:
+def _insist(db: psycopg.Connection, migration: Migration, *, ends_s: float, tell: Tell) -> None:
     """Apply a migration as soon as nobody has a table that it needs. Faults: ``TableInUse``, ``MigrationFailed``."""
+    waits = Waits(f"a table that {migration.file} changes", since_s=time.monotonic(), tell=tell)
     while True:
         try:
             return _apply(db, migration)
         except psycopg.errors.LockNotAvailable as busy:
+            waits.tell(time.monotonic())
             if time.monotonic() > ends_s:
                 raise TableInUse(
                     f"{migration.file}: a table that it changes is in use all the time; end the transaction that "

@@ -4,19 +4,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import httpx
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restante.core.refusals import Fault
 from restante.edge.boards.steel import Unlock
 from restante.edge.moments import Moment
-from restante.sim.kill.banks import Aim, Outcome, aims
+from restante.sim.kill.banks import Aim, Outcome, aims, astray
 from restante.sim.kill.drill import Drill
 from restante.sim.kill.hubs import PARTS, Round
 from restante.sim.kill.judge import Verdict, missing, pulsed_twice
-from restante.sim.kill.load import gaps
+from restante.sim.kill.load import Load, Request, Told, gaps
 from restante.sim.kill.machine import Pulse, RecordedBoard
+from restante.sim.kill.patience import patiently
 from restante.sim.kill.prove import Account, BankKilled, HubKilled, Line, Reached, Restored, read_account
 from restante.sim.kill.story import ACTS
 from restante.store.ledger import JournalRow
@@ -96,6 +99,107 @@ def test_a_moment_at_which_nothing_was_killed_is_named(tmp_path: Path) -> None:
     account = read(tmp_path, lines)
     assert account.unreached == [missed]
     assert not account.is_proven()
+    todo = [job for job in account.jobs() if not account.is_done(job)]
+    assert [job.moment for job in todo if isinstance(job, Aim)] == [missed, missed]
+    assert read(tmp_path, [*lines, bank(Aim("visit", missed, 1))]).is_proven()
+
+
+def test_a_moment_that_no_act_has_reached_is_looked_for_again(tmp_path: Path) -> None:
+    """Given records in which a moment is missing, when read, then it is named until a later record has it."""
+    missed = Moment.AFTER_OLD_BOOK.value
+    first = {"visit": {name: times for name, times in NOTES["visit"].items() if name != missed}}
+    account = read(tmp_path, [Reached(first)])
+    assert account.unnoted == {missed}
+    again = read(tmp_path, [Reached(first), Reached({"visit": {missed: 3}, "trim": {"before-trim": 1}})])
+    assert again.unnoted == set()
+    assert again.acts == {"visit": {**first["visit"], missed: 3}, "trim": {"before-trim": 1}}
+
+
+def test_a_story_that_was_broken_off_is_a_failure_and_no_loss(tmp_path: Path) -> None:
+    """Given a bank that got stuck with unsent entries, when told, then it has failed, and nothing counts as lost."""
+    aim = Aim("visit", Moment.AFTER_PULSE.value, 1)
+    broken = BankKilled(Outcome(aim, 0, (), Verdict(lost=("entry 3",)), "Stuck: not so within 180 s"))
+    account = read(tmp_path, [*whole(), broken])
+    told = "\n".join(account.lines())
+    assert not account.is_proven()
+    assert "Broken off before anything could be judged: 1." in told
+    assert "Acknowledged and lost: 0." in told
+    assert "failed: visit after-pulse:1: Stuck" in told
+
+
+@pytest.mark.parametrize(
+    ("died_at", "is_astray"),
+    [
+        ([], False),
+        ([(Moment.AFTER_PULSE, 2)], False),
+        ([(Moment.AFTER_PULSE, 1)], True),
+        ([(Moment.BEFORE_PULSE, 2)], True),
+        ([(None, 0)], True),
+        ([(Moment.AFTER_PULSE, 2), (Moment.BEFORE_BOOT, 1)], True),
+    ],
+)
+def test_a_kill_counts_only_where_it_was_aimed(died_at: list[tuple[Moment | None, int]], is_astray: bool) -> None:
+    """Given the moments at which a program was killed, then any but the one aimed at is named."""
+    aim = Aim("visit", Moment.AFTER_PULSE.value, 2)
+    assert bool(astray(aim, died_at)) is is_astray
+
+
+def a_load(*, parcel: str) -> Load:
+    """A load that has asked for one thing and been told of this parcel."""
+    load = Load(cast(Any, SimpleNamespace(carrier_key="key", api_url="http://127.0.0.1:9")), (), name="callers")
+    load.told["callers-1"] = Told(Request("callers-1", "/parcels"), {"parcel": parcel, "replayed": False})
+    return load
+
+
+@pytest.mark.parametrize(("parcel", "is_another"), [("one", False), ("two", True)])
+async def test_another_answer_under_the_same_key_is_found(
+    monkeypatch: pytest.MonkeyPatch, parcel: str, is_another: bool
+) -> None:
+    """Given a request sent once more, when it is answered as a repeated one, then only another parcel is found."""
+
+    async def answer(*_: object) -> httpx.Response:
+        return httpx.Response(200, json={"parcel": parcel, "replayed": True})
+
+    monkeypatch.setattr("restante.sim.kill.load.send", answer)
+    assert bool(await a_load(parcel="one").ask_again()) is is_another
+
+
+async def test_a_request_that_is_not_answered_again_is_wrong_and_not_done_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a hub that answers no more, when asked again, then that is told, and not taken for another answer."""
+
+    async def silence(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr("restante.sim.kill.load.send", silence)
+    monkeypatch.setattr("restante.sim.kill.load.PATIENCE_SECONDS", -1.0)
+    load = a_load(parcel="one")
+    assert await load.ask_again() == []
+    assert len(load.wrong) == 1
+    assert "callers-1" in load.wrong[0]
+
+
+class Busy(Fault):
+    """The world is busy."""
+
+    retryable = True
+
+
+async def test_a_fault_that_may_pass_is_waited_for() -> None:
+    """Given faults that may pass, when asked patiently, then it is asked again; at the end of patience, no more."""
+    faults: list[Fault] = [Busy(), Busy()]
+
+    async def ask() -> int:
+        if faults:
+            raise faults.pop()
+        return 7
+
+    assert await patiently(ask) == 7
+    for fault, seconds in ((Busy(), -1.0), (Fault(), 60.0)):
+        faults.append(fault)
+        with pytest.raises(type(fault)):
+            await patiently(ask, seconds=seconds)
 
 
 @given(

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from restante.sim.kill.judge import Verdict
 from restante.sim.upgrade import prove
-from restante.sim.upgrade.locks import Locked
+from restante.sim.upgrade.locks import Locked, small
 from restante.sim.upgrade.outcome import Played
 from restante.sim.upgrade.prove import STORIES, Line, Versions, main, read_account
 from restante.sim.upgrade.rolling import REFUSED
@@ -58,8 +58,26 @@ def test_a_proof_goes_on_where_it_stopped(
     assert played == list(STORIES)[1:]
     told = msgspec.json.decode(capsys.readouterr().out)
     assert (told["proven"], set(told["stories"])) == (True, set(STORIES))
+    assert [*tmp_path.iterdir()] == [path], "nothing has failed, so no logs are kept"
     assert ran(tmp_path) == 0
     assert played == list(STORIES)[1:]
+
+
+def test_the_logs_of_a_story_that_failed_are_kept(
+    tmp_path: Path, played: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a story that fails, when the proof has ended, then what its programs logged is beside the account."""
+
+    async def play(_: Versions, place: Path) -> Played:
+        (place / "network").mkdir(parents=True)
+        (place / "network/hub.log").write_text("said")
+        return msgspec.structs.replace(CLEAN, fault="Stuck: not so")
+
+    first = next(iter(STORIES))
+    monkeypatch.setitem(prove.STORIES, first, play)
+    assert ran(tmp_path) == 1
+    (log,) = tmp_path.rglob("*.log")
+    assert (log.read_text(), log.parent.parent.name) == ("said", first.replace(" ", "-"))
 
 
 @pytest.mark.parametrize(
@@ -84,6 +102,16 @@ def test_a_lock_is_told_rather_too_long_than_too_short() -> None:
     for number, tables in enumerate(seen):
         locked.look(frozenset(tables), last_s=float(number), now_s=float(number + 1))
     assert (locked.longest_ms, locked.looks) == ({"parcel": 3_000.0, "contact": 2_000.0}, 6)
+
+
+@pytest.mark.parametrize(
+    ("counted", "is_small"), [({}, True), ({"parcel": 8}, True), ({"parcel": 199_000}, False), ({"parcel": 99}, True)]
+)
+def test_a_database_that_was_not_made_large_proves_nothing(counted: dict[str, int], is_small: bool) -> None:
+    """Given tables as the server counts them, when one has less than half of what it was to have, then it is named."""
+    figures = {f"rows of {table}": 200_000.0 for table in ("contact", "request_key")}
+    figures |= {f"rows of {table}": float(count) for table, count in counted.items()}
+    assert ("parcel has" in small(figures, 200_000)) is is_small
 
 
 def test_a_refusal_to_start_is_known_by_its_words() -> None:

@@ -70,14 +70,6 @@ class PostgresShelf:
         kept = await _kept(self._tables.rows, sources)
         return [kept[source] for source in sources]
 
-    async def begin_hub_epoch(self, now: Instant) -> int:
-        """Begin a later epoch: to be called once after the database was restored, before the listener starts.
-
-        Epochs follow the clock, so that restoring one backup twice does not begin the same one twice.
-        """
-        [(epoch,)] = await self._tables.rows(_SQL["begin_hub_epoch"], {"floor": millis(now) // 1000, "now": now})
-        return int(epoch)
-
     async def renew(self, view: PointView, held: Held, now: Instant) -> Kept:
         """See ``Shelf``; the lock is taken only when something is to be issued."""
         (kept,), hub_epoch = await self._shelves.ask([view.head.source]), await self.hub_epoch()
@@ -118,6 +110,16 @@ class PostgresShelf:
         after = (issued, *kept)[:KEPT]
         await run(_SQL["trim_manifests"], {**keys, "oldest": after[-1].generation})
         return after
+
+
+async def begin_hub_epoch(tables: Tables, now: Instant) -> int:
+    """Begin a later epoch: to be called once after the database was restored, before the listener starts.
+
+    Epochs follow the clock, so that restoring one backup twice does not begin the same one twice. The database may be
+    of an earlier version.
+    """
+    [(epoch,)] = await tables.rows(_SQL["begin_hub_epoch"], {"floor": millis(now) // 1000, "now": now})
+    return int(epoch)
 
 
 class MemoryShelf:

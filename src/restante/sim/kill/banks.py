@@ -3,7 +3,7 @@
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -11,15 +11,21 @@ from typing import Any, Final
 
 import msgspec
 
+from restante.core.bank import SourceKind
 from restante.core.ids import ParcelId
+from restante.core.parcel import Direction
 from restante.edge.moments import NOWHERE, Moment, noted
+from restante.sim.demo.api import Api
 from restante.sim.kill.judge import Verdict, judge
-from restante.sim.kill.machine import DOORS, Machine, Stuck
+from restante.sim.kill.machine import BROKEN_OFF, DOORS, Machine, Stuck
 from restante.sim.kill.network import Network
+from restante.sim.kill.patience import patiently
 from restante.sim.kill.story import ACTS, Parcel, Story
 
 PARCELS: Final = 2
 ROOMY: Final = 400
+SHELF: Final = 3
+"""How many parcels lie at one place of a counter's shelf."""
 MOST_TIMES: Final = 4
 """How many times of reaching a moment within one act are killed at, each in a story of its own."""
 
@@ -74,15 +80,22 @@ async def kill_at(network: Network, folder: Path, aim: Aim) -> Outcome:
     fault = ""
     try:
         await _play(story, aim.act)
-    except (Stuck, TimeoutError, AssertionError) as stuck:
+    except (*BROKEN_OFF, AssertionError) as stuck:
         fault = f"{type(stuck).__name__}: {stuck}"
     finally:
         await story.machine.close()
-    verdict = await judge(story)
-    outcome = Outcome(aim, story.machine.kills, tuple(story.machine.recoveries), verdict, fault)
+    verdict, machine = await judge(story), story.machine
+    fault = fault or astray(aim, machine.died_at)
+    outcome = Outcome(aim, machine.kills, tuple(machine.recoveries), verdict, fault)
     if outcome.is_clean:
         shutil.rmtree(place, ignore_errors=True)
     return outcome
+
+
+def astray(aim: Aim, died_at: Sequence[tuple[Moment | None, int]]) -> str:
+    """Where a program was killed that was aimed at elsewhere, in words; nothing if there was no such kill."""
+    wrong = [f"{moment}:{count}" for moment, count in died_at if (moment, count) != (aim.moment, aim.count)]
+    return f"aimed at {aim.text} and killed at {', '.join(wrong)}" if wrong else ""
 
 
 def aims(found: Mapping[str, Mapping[Moment, int]], *, most: int = MOST_TIMES) -> list[Aim]:
@@ -95,24 +108,41 @@ def aims(found: Mapping[str, Mapping[Moment, int]], *, most: int = MOST_TIMES) -
     ]
 
 
-async def put_up(network: Network, folder: Path, aim: str, *, parcels: int = PARCELS) -> Story:
-    """A point with a bank that no program runs in yet, and parcels that are announced for it."""
+async def put_up(
+    network: Network,
+    folder: Path,
+    aim: str,
+    *,
+    parcels: int = PARCELS,
+    kind: SourceKind = SourceKind.BANK,
+    drop_offs: int = 0,
+) -> Story:
+    """A point with a bank or counter that no program runs in yet, and what is announced for it, drop-offs last."""
     operator, once = network.operator, secrets.token_hex(8)
-    point = (await operator.post("/points", _POINT, once=f"{once}-point"))["id"]
-    source = (await operator.post(f"/points/{point}/source", _source(DOORS), once=f"{once}-source"))["source"]
-    courier = (await network.carrier.post(f"/points/{point}/courier-codes", once=f"{once}-courier"))["code"]
-    announced = [await _announced(network, point, f"{once}-{number}") for number in range(parcels)]
-    invited = await operator.post(f"/points/{point}/invitations", once=f"{once}-invitation")
-    machine = Machine(point, source, folder, environ=network.environ)
+    point = (await _asked(operator, "/points", _POINT, once=f"{once}-point"))["id"]
+    built = await _asked(operator, f"/points/{point}/source", _source(DOORS, kind=kind), once=f"{once}-source")
+    courier = (await _asked(network.carrier, f"/points/{point}/courier-codes", once=f"{once}-courier"))["code"]
+    directions = [Direction.DELIVERY] * parcels + [Direction.DROP_OFF] * drop_offs
+    announced = [
+        await _announced(network, point, f"{once}-{number}", direction=direction)
+        for number, direction in enumerate(directions)
+    ]
+    invited = await _asked(operator, f"/points/{point}/invitations", once=f"{once}-invitation")
+    machine = Machine(point, built["source"], folder, environ=network.environ, kind=kind)
     machine.invitation = invited["text"]
     return Story(network, machine, announced, courier_code=courier, aim=aim)
 
 
 async def roomy_point(network: Network, name: str) -> str:
     """A point with much room, and nothing at work there."""
-    point: str = (await network.operator.post("/points", _POINT, once=f"{name}-point"))["id"]
-    await network.operator.post(f"/points/{point}/source", _source(ROOMY), once=f"{name}-source")
+    point: str = (await _asked(network.operator, "/points", _POINT, once=f"{name}-point"))["id"]
+    await _asked(network.operator, f"/points/{point}/source", _source(ROOMY), once=f"{name}-source")
     return point
+
+
+async def _asked(api: Api, path: str, given: Any = None, *, once: str) -> dict[str, Any]:
+    """What the hub answers under this key, however long that takes it. Faults: those of `Api.post`."""
+    return await patiently(lambda: api.post(path, given, once=once))
 
 
 async def _play(story: Story, act: str) -> int:
@@ -129,24 +159,26 @@ def _notes(story: Story) -> list[list[Moment]]:
     return [start for one in sorted(folder.glob("controller-*")) for start in noted(one)]
 
 
-async def _announced(network: Network, point: str, reference: str) -> Parcel:
+async def _announced(network: Network, point: str, reference: str, *, direction: Direction) -> Parcel:
     email = f"{reference}@homes.example"
     given: dict[str, Any] = {
         "reference": reference,
-        "direction": "delivery",
+        "direction": direction.value,
         "dimensions": {"width_mm": 300, "height_mm": 60, "depth_mm": 200},
         "weight_grams": 400,
         "recipient": {"name": "Kaisa", "emails": [email], "language": "en"},
         "point": point,
     }
-    told = await network.carrier.post("/parcels", given, once=reference)
+    told = await _asked(network.carrier, "/parcels", given, once=reference)
     assert told.get("promise"), told
     return Parcel(ParcelId(told["parcel"]), told["code"], email)
 
 
-def _source(doors: int) -> dict[str, Any]:
-    compartments = [{"door": door, "size": "S", "reach_height_mm": 1_000} for door in range(1, doors + 1)]
-    return {"kind": "bank", "modules": [{"number": 1, "compartments": compartments}]}
+def _source(doors: int, *, kind: SourceKind = SourceKind.BANK) -> dict[str, Any]:
+    """What stands at a point; at a counter, parcels lie side by side."""
+    one = {"size": "S", "reach_height_mm": 1_000, "capacity": {SourceKind.BANK: 1, SourceKind.COUNTER: SHELF}[kind]}
+    compartments = [{"door": door, **one} for door in range(1, doors + 1)]
+    return {"kind": kind.value, "modules": [{"number": 1, "compartments": compartments}]}
 
 
 _POINT: Final = {

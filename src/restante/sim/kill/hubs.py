@@ -18,15 +18,15 @@ from restante.edge.moments import NOWHERE
 from restante.sim.kill.banks import put_up, roomy_point
 from restante.sim.kill.judge import Verdict
 from restante.sim.kill.load import Load
-from restante.sim.kill.machine import Stuck
+from restante.sim.kill.machine import BROKEN_OFF
 from restante.sim.kill.network import Network, second_hub
+from restante.sim.kill.patience import PATIENCE_SECONDS
 from restante.sim.kill.reckoning import reckon
 from restante.sim.kill.story import Story
 
 SOURCES: Final = 2
 PARCELS_A_SOURCE: Final = 4
 REST_SECONDS: Final = (0.8, 2.5)
-SERVICE_SECONDS: Final = 60.0
 STILL_SECONDS: Final = 12.0
 """Longer than any limit of a session in `store.connect`."""
 TWO_HUBS: Final = "two-hubs"
@@ -118,9 +118,6 @@ async def play_round(network: Network, folder: Path, *, part: str, seed: int) ->
         for number in range(SOURCES)
     ]
     points = [await roomy_point(network, f"{name}-{side}") for side in ("a", "b")]
-    for story in stories:  # a bank that finds no hub to enrol at waits for half a minute
-        await story.start()
-        await story.installed()
     async with AsyncExitStack() as stack:
         urls = [network.api_url]
         if part == TWO_HUBS:
@@ -137,8 +134,12 @@ async def _under_load(
 ) -> None:
     over = asyncio.Event()
     running = asyncio.create_task(load.run(over))
-    lives = [asyncio.create_task(_live(story)) for story in stories]
+    lives = []
     try:
+        for story in stories:  # a bank that finds no hub to enrol at waits for half a minute
+            await story.start()
+            await story.installed()
+        lives = [asyncio.create_task(_live(story)) for story in stories]
         for _ in range(KILLS_A_ROUND[part]):
             await asyncio.sleep(chance.uniform(*REST_SECONDS))
             kind, kill = chance.choice(list(PARTS[part].items()))
@@ -147,7 +148,7 @@ async def _under_load(
             tally.kills[kind] += 1
             tally.without_service.setdefault(kind, []).append(await _without_service(load, at_s))
         await asyncio.gather(*lives)
-    except (Stuck, TimeoutError) as stuck:
+    except BROKEN_OFF as stuck:
         tally.fault = f"{type(stuck).__name__}: {stuck}"
     tally.heads = await network.heads()
     over.set()
@@ -169,7 +170,7 @@ async def _live(story: Story) -> None:
 async def _without_service(load: Load, since_s: float) -> float:
     """The longest time since then in which no command was answered, once one is again. Faults: `TimeoutError`."""
     restarted_s = time.monotonic()
-    async with asyncio.timeout(SERVICE_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await load.answer_after(restarted_s)
     moments = [since_s, *(at_s for at_s in load.answered_s if at_s > since_s)]
     return round(max(after - before for before, after in pairwise(moments)), 3)

@@ -13,6 +13,7 @@ from restante.core.refusals import Refusal
 from restante.edge.book import open_book
 from restante.hub.fleet.reading import fact_of
 from restante.sim.kill.machine import Pulse
+from restante.sim.kill.patience import patiently
 from restante.sim.kill.story import Story
 from restante.store.ledger import JournalRow
 from restante.store.postgres import PostgresLedger, open_ledger
@@ -32,7 +33,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 async def judge(story: Story) -> Verdict:
-    """Compare all witnesses; the bank's program has stopped."""
+    """Compare all witnesses; the bank's program has stopped. Faults: those of the database."""
+    return await patiently(lambda: _judge(story))
+
+
+async def _judge(story: Story) -> Verdict:
     async with open_ledger(story.network.dsn, writers=1, readers=1) as ledger:
         rows = await journal_of(ledger, story)
         lost = [*missing(written(story), rows), *await _not_kept(ledger, story)]
@@ -123,6 +128,6 @@ async def _told_twice(ledger: PostgresLedger, story: Story) -> list[str]:
 async def _misplaced(ledger: PostgresLedger, story: Story) -> list[str]:
     """Parcels that lie elsewhere than the hub believes."""
     known = await ledger.parcels(parcel.id for parcel in story.parcels)
-    believed = {stay.door: parcel.id for parcel in known.values() for stay in parcel.stays if stay.is_open}
+    believed = {parcel.id: stay.door for parcel in known.values() for stay in parcel.stays if stay.is_open}
     ground = story.machine.ground
     return [] if believed == ground else [f"the hub believes {believed}, there lie {ground}"]

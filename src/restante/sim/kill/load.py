@@ -6,19 +6,19 @@ meanwhile, it is done once, and the answer is the same. A reader keeps its curso
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
 import msgspec
 
 from restante.sim.kill.network import Network
+from restante.sim.kill.patience import PATIENCE_SECONDS
 
 CALLERS: Final = 8
 READERS: Final = 2
 AGAIN_SECONDS: Final = 0.1
-REQUEST_SECONDS: Final = 15.0
-GIVE_UP_SECONDS: Final = 120.0
+REQUEST_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 0.03
 CANCEL_EACH: Final = 3
 
@@ -75,7 +75,7 @@ class Load:
 
     async def insist(self, calls: httpx.AsyncClient, request: Request) -> dict[str, Any] | None:
         """Send a request until it is answered; what was told, or None if it was refused."""
-        ends_s = time.monotonic() + GIVE_UP_SECONDS
+        ends_s = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < ends_s:
             answer = await send(calls, request)
             if answer is not None:
@@ -88,7 +88,7 @@ class Load:
                 return told
             self.sent_again += 1
             await asyncio.sleep(AGAIN_SECONDS)
-        self.wrong.append(f"{request.key} was not answered within {GIVE_UP_SECONDS} s")
+        self.wrong.append(f"{request.key} was not answered within {PATIENCE_SECONDS} s")
         return None
 
     async def answer_after(self, since_s: float) -> None:
@@ -103,14 +103,19 @@ class Load:
 
     async def ask_again(self) -> list[str]:
         """Every request once more under its key; where the answer is another one than before."""
-        changed = []
+        changed: list[str] = []
+        todo = iter(self.told.values())
         async with client(self._network) as calls:
-            for key, told in self.told.items():
-                answer = await send(calls, told.request)
-                again = {} if answer is None else msgspec.json.decode(answer.content)
-                if _lasting(again) != _lasting(told.answer):
-                    changed.append(f"{key} was answered {told.answer}, and later {again}")
+            await asyncio.gather(*(self._compare(calls, todo, changed) for _ in range(CALLERS)))
         return changed
+
+    async def _compare(self, calls: httpx.AsyncClient, todo: Iterator[Told], changed: list[str]) -> None:
+        for told in todo:
+            key, again = told.request.key, await _told_again(calls, told.request)
+            if again is None:
+                self.wrong.append(f"{key} was answered once, and not again within {PATIENCE_SECONDS} s")
+            elif _lasting(again) != _lasting(told.answer):
+                changed.append(f"{key} was answered {told.answer}, and later {again}")
 
     async def _read(self) -> None:
         """Follow the feed from its beginning, until all is read once it is over."""
@@ -153,6 +158,17 @@ async def send(calls: httpx.AsyncClient, request: Request) -> httpx.Response | N
     except httpx.TransportError:
         return None
     return None if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR else answer
+
+
+async def _told_again(calls: httpx.AsyncClient, request: Request) -> dict[str, Any] | None:
+    """What a request is answered now; None if it is not, for as long as callers wait."""
+    ends_s = time.monotonic() + PATIENCE_SECONDS
+    while (answer := await send(calls, request)) is None:
+        if time.monotonic() > ends_s:
+            return None
+        await asyncio.sleep(AGAIN_SECONDS)
+    told: dict[str, Any] = msgspec.json.decode(answer.content)
+    return told
 
 
 def announcement(key: str, point: str) -> Request:

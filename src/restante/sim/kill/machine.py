@@ -1,4 +1,4 @@
-"""A locker bank whose program may be killed: its steel stands in this process, and goes on without it.
+"""A locker bank or counter whose program may be killed: steel stands in this process, and goes on without it.
 
 The program drives a real 8A/80 line; at its far end stands an emulated board that keeps its own record of every pulse,
 of which the program knows nothing. Where parcels really lie is written by the people alone.
@@ -24,15 +24,16 @@ from restante.edge.boards.xor8a import PtyXor8aBoard
 from restante.edge.book import Book, open_book
 from restante.edge.drivers.port import Answer
 from restante.edge.drivers.xor8a import XorBoard
+from restante.edge.inputs import Choice
 from restante.edge.keeping import restore
-from restante.edge.loopback import LOOPBACK_FILE, LoopbackClosed, Request, Status
+from restante.edge.loopback import LOOPBACK_FILE, Choose, LoopbackClosed, Request, Status
 from restante.edge.person import Person
 from restante.edge.state import Opening
 from restante.sim.kill.network import Program
+from restante.sim.kill.patience import PATIENCE_SECONDS
 
 DOORS: Final = 6
 LOOK_SECONDS: Final = 0.05
-PATIENCE_SECONDS: Final = 40.0
 
 
 class Killed(Fault):
@@ -41,6 +42,10 @@ class Killed(Fault):
 
 class Stuck(Fault):
     """A bank did not do what the story waits for; the proof has found something, or asks for too much."""
+
+
+BROKEN_OFF: Final = (Fault, TimeoutError)
+"""How a story that cannot go on ends."""
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -74,15 +79,27 @@ class RecordedBoard(LiveBoard):
 
 
 class Machine:
-    """One bank at one point: its steel, its state folders, one a controller, and its program, running or not."""
+    """What stands at one point: its state folders, one a controller, and its program, running or not.
 
-    def __init__(self, point: str, source: str, folder: Path, *, environ: Mapping[str, str]) -> None:
+    ``ground`` is behind which door, or at which place of the shelf, each parcel really lies. A counter has no steel.
+    """
+
+    def __init__(
+        self,
+        point: str,
+        source: str,
+        folder: Path,
+        *,
+        environ: Mapping[str, str],
+        kind: SourceKind = SourceKind.BANK,
+    ) -> None:
         self.point = point
         self.source = source
+        self.kind = kind
         self.steel = RecordedBoard()
-        self.ground: dict[int, ParcelId] = {}
+        self.ground: dict[ParcelId, int] = {}
         self.recoveries: list[tuple[float, float]] = []
-        self.kills = 0
+        self.died_at: list[tuple[moments.Moment | None, int]] = []
         self.aim = moments.NOWHERE
         self.invitation = ""
         self.told: Mapping[str, str] = {}
@@ -93,6 +110,16 @@ class Machine:
         folder.mkdir(mode=0o700, parents=True)
         self.fit_controller()
 
+    @property
+    def kills(self) -> int:
+        """How often its program was killed."""
+        return len(self.died_at)
+
+    def note_death(self) -> None:
+        """The program was killed: the last moment that it has noted, and which time of reaching it that was."""
+        last = moments.noted(self.state)[-1]
+        self.died_at.append((last[-1], last.count(last[-1])) if last else (None, 0))
+
     # --- the controller
 
     def fit_controller(self) -> None:
@@ -101,9 +128,10 @@ class Machine:
         self.state = self._folder / f"controller-{self.steel.controller}"
         self.state.mkdir(mode=0o700)
         (self.state / moments.NOTES_FILE).touch(mode=0o600)
-        arguments = ["bank", "--state", str(self.state), "--board", f"xor8a:{self._wire.path}:1x{DOORS}x1"]
-        log = self._folder / "bank.log"
-        self.bank = self.program = Program("bank", [*arguments, "--invitation", "-"], environ=self.environ, log=log)
+        name, log = self.kind.value, self._folder / f"{self.kind.value}.log"
+        board = {SourceKind.BANK: ["--board", f"xor8a:{self._wire.path}:1x{DOORS}x1"], SourceKind.COUNTER: []}
+        arguments = [name, "--state", str(self.state), *board[self.kind], "--invitation", "-"]
+        self.bank = self.program = Program(name, arguments, environ=self.environ, log=log)
         self.person = Person(self.state)
 
     def path_of(self, controller: int) -> Path:
@@ -162,6 +190,29 @@ class Machine:
                 raise Stuck(f"the program ended by itself: {self.program.log}")
             raise Killed
 
+    async def put_in(self, door: int, parcel: ParcelId) -> None:
+        """Somebody puts a parcel where the screen asks for it, and shuts the door; staff say that it is done."""
+        if self.kind is SourceKind.BANK:
+            self.put(door, parcel)
+        else:
+            await self.ask(Choose(Choice.DONE))
+            self.ground[parcel] = door
+
+    async def take_out(self, door: int, parcel: ParcelId) -> ParcelId | None:
+        """Somebody takes what lies where the screen says; of several on a shelf, this one. What was taken."""
+        if self.kind is SourceKind.BANK:
+            return self.take(door)
+        await self.ask(Choose(Choice.DONE))
+        return self._fetched(door, parcel)
+
+    def _fetched(self, door: int, parcel: ParcelId | None = None) -> ParcelId | None:
+        """What is fetched from a door or place: this parcel if it lies there, else whatever does."""
+        there = [one for one, where in self.ground.items() if where == door]
+        taken = parcel if parcel in there else next(iter(there), None)
+        if taken is not None:
+            del self.ground[taken]
+        return taken
+
     # --- steel
 
     def is_open(self, door: int) -> bool:
@@ -172,13 +223,13 @@ class Machine:
         """Somebody puts a parcel behind an open door and shuts it."""
         assert self.is_open(door)
         self.steel.touch(door, Deed.PUT, Deed.PUSH)
-        self.ground[door] = parcel
+        self.ground[parcel] = door
 
     def take(self, door: int) -> ParcelId | None:
         """Somebody takes what lies behind an open door and shuts it."""
         assert self.is_open(door)
         self.steel.touch(door, Deed.TAKE, Deed.PUSH)
-        return self.ground.pop(door, None)
+        return self._fetched(door)
 
     def push(self, door: int) -> None:
         """Somebody shuts a door."""

@@ -18,11 +18,11 @@ from restante.hub.notices.sink import Sink, open_sink
 from restante.sim.demo.api import Api
 from restante.sim.demo.children import LIFELINE
 from restante.sim.demo.world import admit
+from restante.sim.kill.patience import PATIENCE_SECONDS, patiently
 from restante.store import embedded, statements
 from restante.store.tables import Rows, open_tables
 
-READY_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 60.0
 CARRIER: Final = "revontuli"
 
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.sim.kill").items()}
@@ -83,7 +83,7 @@ class Program:
         assert self._process is not None
         assert self._process.stdout is not None
         try:
-            async with asyncio.timeout(READY_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 told: dict[str, Any] = msgspec.json.decode(await self._process.stdout.readline())
         except (TimeoutError, msgspec.DecodeError):
             raise ProgramFailed(f"restante {self.name} is not ready: see {self.log}") from None
@@ -149,8 +149,11 @@ class Network(msgspec.Struct):
         return {int(lane): int(head) for lane, head in await self._asked("heads", {})}
 
     async def _asked(self, name: str, given: Mapping[str, Any]) -> Rows:
-        async with open_tables(self.dsn, name="proof", size=1, read_only=True) as tables:
-            return await tables.rows(_SQL[name], given)
+        async def ask() -> Rows:
+            async with open_tables(self.dsn, name="proof", size=1, read_only=True) as tables:
+                return await tables.rows(_SQL[name], given)
+
+        return await patiently(ask)
 
     async def start_hub(self) -> None:
         """Start the hub, which was killed or stopped, and wait until it is ready."""

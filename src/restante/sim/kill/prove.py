@@ -1,7 +1,7 @@
 """The kill proof as a command: every named moment of a bank, rounds against hub and database, the drill of a restore.
 
-The account is a file of lines, one a story, named as that of the simulation is. A proof that was stopped
-goes on with what is not in it yet; what has failed is played again.
+The account is a file of lines, one a story, named as that of the simulation is. A proof that was stopped goes on with
+what is not in it yet; what has failed is played again, and the logs of its programs are kept beside it.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from restante.edge.moments import Moment
 from restante.sim.kill.banks import MOST_TIMES, Aim, Outcome, aims, kill_at, reached
 from restante.sim.kill.drill import Drill, play_drill
+from restante.sim.kill.evidence import keep_logs
 from restante.sim.kill.hubs import PARTS, TWO_HUBS, Round, play_round
 from restante.sim.kill.network import Network, network
 from restante.sim.kill.story import ACTS
@@ -74,7 +75,7 @@ class Account(msgspec.Struct):
         """Take a line in; a later one about the same takes the place of the earlier."""
         match line:
             case Reached(acts):
-                self.acts = acts
+                self.acts = _most(self.acts, acts)
             case BankKilled(outcome):
                 self.banks[outcome.aim] = outcome
             case HubKilled(played):
@@ -92,13 +93,18 @@ class Account(msgspec.Struct):
         return [*aims(found, most=MOST_TIMES), *rounds, *drills]
 
     def is_done(self, job: Job) -> bool:
-        """Whether it was played and came out well."""
+        """Whether it was played and came out well; one that missed its moment is not, as long as no other struck it."""
         if isinstance(job, Aim):
-            played: Outcome | Round | Drill | None = self.banks.get(job)
-        else:
-            part, seed = job
-            played = self.drills.get(seed) if part == "restore" else self.rounds.get((part, seed))
+            outcome = self.banks.get(job)
+            return outcome is not None and outcome.is_clean and (outcome.kills > 0 or job.moment not in self.unreached)
+        part, seed = job
+        played = self.drills.get(seed) if part == "restore" else self.rounds.get((part, seed))
         return played is not None and played.is_clean
+
+    @property
+    def unnoted(self) -> set[str]:
+        """Named moments that no act has reached so far."""
+        return {moment.value for moment in Moment}.difference(*self.acts.values())
 
     @property
     def unreached(self) -> list[str]:
@@ -123,7 +129,8 @@ class Account(msgspec.Struct):
     def lines(self) -> Iterator[str]:
         """The account in words and numbers."""
         played: list[Outcome | Round | Drill] = [*self.banks.values(), *self.rounds.values(), *self.drills.values()]
-        verdicts = [one.verdict for one in played]
+        whole = [one for one in played if not one.fault]
+        verdicts = [one.verdict for one in whole]
         kills = sum(outcome.kills for outcome in self.banks.values())
         counted = Counter[str]()
         for one in self.rounds.values():
@@ -149,6 +156,8 @@ class Account(msgspec.Struct):
             f"Acknowledged and lost: {sum(len(one.lost) for one in verdicts)}. Done twice: "
             f"{sum(len(one.doubled) for one in verdicts)}. Otherwise wrong: {sum(len(one.wrong) for one in verdicts)}."
         )
+        if len(whole) < len(played):
+            yield f"Broken off before anything could be judged: {len(played) - len(whole)}."
         mails = sum(one.mails_again for one in self.rounds.values())
         yield f"Notices: {sum(one.mails for one in self.rounds.values())} different ones, {mails} sent once more."
         if self.unreached:
@@ -211,7 +220,7 @@ async def _prove(account: Account, path: Path, console: Console, *, ends_s: floa
         stack.callback(notebook.close)
         bar = stack.enter_context(_bar(console))
         running = await stack.enter_async_context(network(place / "network"))
-        if not account.acts:
+        if account.unnoted:  # a moment may come by chance only: each run looks once more for those still missing
             notebook.write(Reached(await all_reached(running, place / "banks")))
         todo = [job for job in account.jobs() if not account.is_done(job)]
         shown = bar.add_task("stories", total=len(account.jobs()), completed=len(account.jobs()) - len(todo))
@@ -223,6 +232,8 @@ async def _prove(account: Account, path: Path, console: Console, *, ends_s: floa
                 if ends_s is not None and time.monotonic() > ends_s:
                     return
                 notebook.write(await _played(job, running, place))
+                if not account.is_done(job):
+                    keep_logs(place, path.with_suffix("") / _name(job))
                 bar.update(shown, advance=1)
 
         await asyncio.gather(*(play(beside) for _ in range(BESIDE)))
@@ -247,13 +258,23 @@ async def all_reached(
     }
 
 
+def _name(job: Job) -> str:
+    """What a story is called in folders."""
+    return f"{job.act}-{job.moment}-{job.count}" if isinstance(job, Aim) else f"{job[0]}-{job[1]}"
+
+
 async def _played(job: Job, running: Network, place: Path) -> Line:
     if isinstance(job, Aim):
         return BankKilled(await kill_at(running, place / "banks", job))
     part, seed = job
     if part == "restore":
-        return Restored(await play_drill(running, place / "drill", seed=seed))
+        return Restored(await play_drill(running, place / "drill", seed=seed, archived=seed % 2 == 0))
     return HubKilled(await play_round(running, place / "rounds", part=part, seed=seed))
+
+
+def _most(before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """How often each moment was reached in each act, the most that either record says."""
+    return {act: dict(Counter(before.get(act, {})) | Counter(after.get(act, {}))) for act in {**before, **after}}
 
 
 def _failure(name: str, played: Outcome | Round | Drill) -> str:

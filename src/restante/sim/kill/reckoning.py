@@ -9,6 +9,7 @@ from restante.core.ids import ParcelId
 from restante.sim.kill.judge import Verdict, judge
 from restante.sim.kill.load import Load, gaps
 from restante.sim.kill.network import Network
+from restante.sim.kill.patience import patiently
 from restante.sim.kill.story import Story
 from restante.store.check import check
 from restante.store.postgres import PostgresLedger, open_ledger
@@ -35,9 +36,7 @@ async def reckon(
     """
     verdicts = [await judge(story) for story in stories]
     mails, again = _mails(network, stories)
-    async with open_ledger(network.dsn, writers=1, readers=2) as ledger:
-        lost, doubled = await _announced_once(ledger, load)
-        findings = [f"{one.what} {one.key} {one.detail}" for one in await check(ledger)]
+    lost, doubled, findings = await patiently(lambda: _logged(network.dsn, load))
     gone = [gap for feed in load.feeds for gap in gaps(feed, heads)]
     untold = [f"{parcel} was put in, and nobody was told" for parcel, count in mails.items() if not count]
     verdict = Verdict(
@@ -55,6 +54,13 @@ async def reckon(
         mails_again=again,
         verdict=verdict,
     )
+
+
+async def _logged(dsn: str, load: Load) -> tuple[list[str], list[str], list[str]]:
+    """Of the load, what the log lacks and what it has twice; and in what the ledger does not agree with itself."""
+    async with open_ledger(dsn, writers=1, readers=2) as ledger:
+        lost, doubled = await _announced_once(ledger, load)
+        return lost, doubled, [f"{one.what} {one.key} {one.detail}" for one in await check(ledger)]
 
 
 async def _announced_once(ledger: PostgresLedger, load: Load) -> tuple[list[str], list[str]]:

@@ -22,13 +22,15 @@ from restante.edge.inputs import Choice
 from restante.edge.loopback import Status
 from restante.edge.state import Opening, Putting, Stage, Taking
 from restante.hub.notices.mail import read_code
+from restante.sim.kill.hands import IS_IN, IS_OUT, Done, put_in, says, take_out
 from restante.sim.kill.machine import DOORS, Killed, Machine, Stuck
 from restante.sim.kill.network import Network, Program
+from restante.sim.kill.patience import PATIENCE_SECONDS
 
 TRIES: Final = 8
 AGAIN_SECONDS: Final = 0.5
-MAIL_SECONDS: Final = 240.0
-"""A worker that is killed keeps its tasks from others for the minute of their lease, each time."""
+WAITS_S: Final = (0.0, 0.5, 4.0, 20.0)
+"""Waits before each try at a screen; one wrong code more would close it for a minute."""
 PAGE_BYTES: Final = 4_096
 LONG_AGO: Final = timedelta(days=40)
 WRONG_CODE: Final = "00000000"
@@ -82,7 +84,7 @@ class Story:
     async def _recover(self) -> None:
         """Start the program again, measure how long it takes to serve and to be whole, and settle the doors."""
         machine = self.machine
-        machine.kills += 1
+        machine.note_death()
         machine.aim = moments.NOWHERE
         openings = machine.openings()
         begun_s = time.monotonic()
@@ -148,68 +150,92 @@ class Story:
         """A courier puts a parcel in."""
 
         async def deed() -> None:
-            parcel = self.parcels[number]
-            for _ in range(TRIES):
-                if parcel.id in self.machine.ground.values():
-                    return
-                if await self._offer(parcel):
-                    return
-                await asyncio.sleep(AGAIN_SECONDS)
-            raise Stuck(f"{parcel.code} cannot be put in: {(await self.machine.until(lambda _: True)).texts}")
+            await self._insist(self.parcels[number], self._offer, way="in")
 
         return deed
-
-    async def _offer(self, parcel: Parcel) -> bool:
-        machine = self.machine
-        seen = await machine.until(lambda _: True)
-        if seen.screen.page != "round":
-            seen = await machine.ask(loopback.EnterCode(self._courier_code))
-        if seen.screen.page != "round":
-            return False
-        await machine.ask(loopback.ScanParcel(parcel.code))
-        seen = await machine.until(lambda seen: seen.screen.page != "door" or _says(seen, "kiosk.door.put"))
-        if not _says(seen, "kiosk.door.put") or seen.screen.door is None:
-            return False
-        door = seen.screen.door
-        machine.put(door, parcel.id)
-        seen = await machine.until(lambda seen: seen.screen.door != door)
-        if _says(seen, "kiosk.deposit.done"):
-            self.promised.add(("in", parcel.id))
-        return True
 
     def collect(self, number: int) -> Deed:
         """A recipient reads the mail and takes the parcel out."""
 
         async def deed() -> None:
-            parcel = self.parcels[number]
-            for _ in range(3):  # more wrong codes would close the keypad
-                if parcel.id not in self.machine.ground.values():
-                    return
-                if await self._fetch(parcel):
-                    return
-                await asyncio.sleep(AGAIN_SECONDS)
-            raise Stuck(f"{parcel.code} cannot be taken out: {(await self.machine.until(lambda _: True)).texts}")
+            await self._insist(self.parcels[number], self._fetch, way="out")
 
         return deed
 
-    async def _fetch(self, parcel: Parcel) -> bool:
-        machine, code = self.machine, await self._mailed_code(parcel)
-        await machine.ask(loopback.EnterCode(code))
-        seen = await machine.until(lambda seen: seen.screen.page != "door" or _says(seen, "kiosk.door.take"))
-        if not _says(seen, "kiosk.door.take") or seen.screen.door is None:
+    def drop_off(self, number: int) -> Deed:
+        """A sender reads the mail and puts the parcel in."""
+
+        async def deed() -> None:
+            await self._insist(self.parcels[number], self._hand_in, way="in")
+
+        return deed
+
+    def take_along(self, number: int) -> Deed:
+        """A courier takes out what a sender has put in."""
+
+        async def deed() -> None:
+            await self._insist(self.parcels[number], self._take_along, way="out")
+
+        return deed
+
+    async def _insist(self, parcel: Parcel, attempt: Callable[[Parcel], Awaitable[bool]], *, way: str) -> None:
+        """Try until a parcel is in or out, with longer and longer waits between. Fault: `Stuck`."""
+        for wait_s in WAITS_S:
+            await asyncio.sleep(wait_s)
+            if (parcel.id in self.machine.ground) is (way == "in") or await attempt(parcel):
+                return
+        raise Stuck(f"{parcel.code} does not come {way}: {(await self.machine.until(lambda _: True)).texts}")
+
+    async def _offer(self, parcel: Parcel) -> bool:
+        if (await self._opened_round()).screen.page != "round":
             return False
-        door = seen.screen.door
-        taken = machine.take(door)
-        if taken != parcel.id:
-            self.breaches.append(f"door {door} opened for {parcel.id} on {taken}")
-        seen = await machine.until(lambda seen: seen.screen.door != door)
-        if _says(seen, "kiosk.done.taken"):
+        await self.machine.ask(loopback.ScanParcel(parcel.code))
+        return await self._put(parcel)
+
+    async def _hand_in(self, parcel: Parcel) -> bool:
+        await self.machine.ask(loopback.EnterCode(await self._mailed_code(parcel)))
+        return await self._put(parcel)
+
+    async def _fetch(self, parcel: Parcel) -> bool:
+        await self.machine.ask(loopback.EnterCode(await self._mailed_code(parcel)))
+        done = await self._take(parcel)
+        if done is not None and says(done.seen, IS_OUT):
             self.promised.add(("out", parcel.id))
-        return True
+        return done is not None
+
+    async def _take_along(self, parcel: Parcel) -> bool:
+        seen = await self._opened_round()
+        if Choice.TAKE_BACK.value not in seen.screen.choices:
+            await self.leave()  # what a round shows is as of when it was opened
+            return False
+        await self.machine.ask(loopback.Choose(Choice.TAKE_BACK))
+        done = await self._take(parcel)
+        if done is not None and done.seen.screen.page == "round":
+            self.promised.add(("out", parcel.id))
+        return done is not None
+
+    async def _opened_round(self) -> Status:
+        """A courier has opened a round, if the code is good."""
+        seen = await self.machine.until(lambda _: True)
+        if seen.screen.page == "round":
+            return seen
+        return await self.machine.ask(loopback.EnterCode(self._courier_code))
+
+    async def _put(self, parcel: Parcel) -> bool:
+        done = await put_in(self.machine, parcel.id)
+        if done is not None and says(done.seen, IS_IN):
+            self.promised.add(("in", parcel.id))
+        return done is not None
+
+    async def _take(self, parcel: Parcel) -> Done | None:
+        done = await take_out(self.machine, parcel.id)
+        if done is not None and done.parcel != parcel.id:
+            self.breaches.append(f"door {done.door} opened for {parcel.id} on {done.parcel}")
+        return done
 
     async def _mailed_code(self, parcel: Parcel) -> str:
         after = 0
-        async with asyncio.timeout(MAIL_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 mail = await self.network.sink.next_mail(parcel.email, after=after)
                 after, code = mail.number, read_code(mail.mail())
@@ -279,10 +305,6 @@ class Story:
             else:
                 await machine.ask(loopback.EnterCode(WRONG_CODE, f"channel-{number}"))
         raise Stuck("the disk does not fill up")
-
-
-def _says(seen: Status, key: str) -> bool:
-    return any(line.key == key for line in seen.screen.lines)
 
 
 def _nothing(_: Story) -> Sequence[Deed]:

@@ -9,6 +9,7 @@ rather too long than too short.
 import asyncio
 import sys
 import time
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,11 @@ from typing import Final
 import msgspec
 
 from restante.sim.kill.load import Load
-from restante.sim.kill.machine import Stuck
+from restante.sim.kill.machine import BROKEN_OFF, Stuck
 from restante.sim.kill.network import Network, network
+from restante.sim.kill.patience import PATIENCE_SECONDS
 from restante.sim.upgrade.outcome import Played
-from restante.sim.upgrade.pairs import BROKEN_OFF, accounted, loaded, told_of
+from restante.sim.upgrade.pairs import accounted, loaded, told_of
 from restante.sim.upgrade.versions import Version
 from restante.store import statements
 from restante.store.tables import Tables, open_tables
@@ -28,7 +30,7 @@ ROWS: Final = 200_000
 LONGEST_MS: Final = 1_000.0
 """The longest that a table may be locked, however large it is."""
 _COPIED: Final = 100
-_WARM_S: Final = 3.0
+_LARGE: Final = ("parcel", "contact", "request_key")
 
 _UNHURRIED: Final = b"SET statement_timeout = 0"
 _SQL: Final = {name: one.text.encode() for name, one in statements.load("restante.sim.upgrade").items()}
@@ -59,7 +61,7 @@ async def play_locks(folder: Path, *, before: Version, after: Version, rows: int
     async with network(folder / "network", dsn=dsn, told=before.told) as running:
         async with loaded(running, name="locks") as work:
             try:
-                await asyncio.sleep(_WARM_S)
+                await _busy(work.load)
                 figures |= await _swell(running, rows)
                 seconds, locked = await _migrated(running, after)
                 figures["seconds to migrate"] = round(seconds, 3)
@@ -71,8 +73,21 @@ async def play_locks(folder: Path, *, before: Version, after: Version, rows: int
         found = await accounted(running, work, [])
     held = {f"ms that {table} was locked": round(ms, 1) for table, ms in sorted(locked.longest_ms.items())}
     long = [name for name, ms in held.items() if ms > LONGEST_MS]
-    why = fault or "; ".join(f"{name}: {held[name]}, at most {LONGEST_MS}" for name in long)
+    why = fault or small(figures, rows) or "; ".join(f"{name}: {held[name]}, at most {LONGEST_MS}" for name in long)
     return told_of("migrations on a large database", found, forks=0, fault=why, figures={**figures, **held})
+
+
+def small(figures: Mapping[str, float], rows: int) -> str:
+    """Which tables are not as large as they were to be made, in words; the server's counts are estimates."""
+    sizes = {table: figures.get(f"rows of {table}", 0) for table in _LARGE}
+    return "; ".join(f"{table} has {size:,.0f} rows of {rows:,}" for table, size in sizes.items() if size < rows / 2)
+
+
+async def _busy(load: Load) -> None:
+    """Wait until there is enough to copy. Fault: ``TimeoutError``."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(load.told) < 2 * _COPIED:
+            await load.answer_after(time.monotonic())
 
 
 async def _swell(running: Network, rows: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Hub of one version, banks of another: the day of two banks while callers and readers are at work."""
+"""Hub of one version, a bank and a counter of another: a day of both while callers and readers are at work."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,12 +9,13 @@ from typing import Final
 import msgspec
 
 from restante.core import events as ev
+from restante.core.bank import SourceKind
 from restante.core.ids import PointId
 from restante.edge.moments import NOWHERE
 from restante.sim.kill.banks import put_up, roomy_point
 from restante.sim.kill.load import Load
-from restante.sim.kill.machine import Stuck
-from restante.sim.kill.network import Network, ProgramFailed, network
+from restante.sim.kill.machine import BROKEN_OFF
+from restante.sim.kill.network import Network, network
 from restante.sim.kill.reckoning import Reckoned, reckon
 from restante.sim.kill.story import ACTS, Story
 from restante.sim.upgrade.outcome import Played
@@ -23,8 +24,6 @@ from restante.store import migrate
 from restante.store.postgres import open_ledger
 
 BANKS: Final = 2
-BROKEN_OFF: Final = (Stuck, ProgramFailed, TimeoutError)
-"""How a story that cannot go on ends."""
 
 
 class Work(msgspec.Struct):
@@ -35,10 +34,13 @@ class Work(msgspec.Struct):
 
 
 async def play_pair(folder: Path, *, hub: Version, bank: Version, dsn: str = "") -> Played:
-    """Enrol, take a manifest, deposit with and without a line, give out, and be adopted, across two versions."""
+    """Enrol, take a manifest, deposit with and without a line, give out, and be adopted, across two versions.
+
+    ``bank`` is the version of the counter as well. At each a sender drops a parcel off, and a courier takes it along.
+    """
     fault = ""
     async with network(folder / "network", dsn=dsn, told=hub.told) as running:
-        stories = [await put_up(running, folder / f"bank-{number}", NOWHERE) for number in range(BANKS)]
+        stories = [await put_up(running, folder / kind.value, NOWHERE, kind=kind, drop_offs=1) for kind in SourceKind]
         for story in stories:
             story.machine.told = bank.told
         async with loaded(running, name="pair") as work:
@@ -52,8 +54,10 @@ async def play_pair(folder: Path, *, hub: Version, bank: Version, dsn: str = "")
 
 
 async def _visit(story: Story) -> None:
-    """Everything that people do at a bank, with the line cut on the way."""
-    for deed in (*ACTS["visit"](story), story.whole, story.stop):
+    """Everything that people do at a bank or counter, with the line cut on the way."""
+    dropped_off = len(story.parcels) - 1
+    by_sender = (story.drop_off(dropped_off), story.whole, story.take_along(dropped_off), story.leave)
+    for deed in (*ACTS["visit"](story), *by_sender, story.whole, story.stop):
         await deed()
 
 

@@ -1,7 +1,7 @@
 """The upgrade proof as a command: all pairs of versions, upgrades and ways back, migrations of a large database.
 
-The account is a file of lines, one a story, named as that of the simulation is. A proof that was stopped
-goes on with what is not in it yet; what has failed is played again.
+The account is a file of lines, one a story, named as that of the simulation is. A proof that was stopped goes on with
+what is not in it yet; what has failed is played again, and the logs of its programs are kept beside it.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from restante.sim.kill.evidence import keep_logs
 from restante.sim.kill.judge import Verdict
 from restante.sim.proven import FOLDER, account_path, commit_name
 from restante.sim.upgrade.locks import play_locks
@@ -71,7 +72,7 @@ class Account(msgspec.Struct):
         """The account in words and numbers."""
         for name in (name for name in STORIES if name in self.played):
             yield from _told(self.played[name])
-        verdicts = [one.verdict for one in self.played.values()]
+        verdicts = [one.verdict for one in self.played.values() if not one.fault]
         forks = sum(int(one.figures.get("forks", 0)) for one in self.played.values())
         yield (
             f"{len(STORIES) - len(self.todo())} of {len(STORIES)} stories clean. Lost: {_sum(verdicts, 'lost')}. "
@@ -127,10 +128,13 @@ async def _prove(account: Account, path: Path, console: Console, *, ends_s: floa
             if ends_s is not None and time.monotonic() > ends_s:
                 return
             bar.update(shown, description=name)
-            played = await STORIES[name](of, place / name.replace(" ", "-"))
+            here = place / name.replace(" ", "-")
+            played = await STORIES[name](of, here)
             kept.write(msgspec.json.encode(Line(name, played)) + b"\n")
             kept.flush()
             account.played[name] = played
+            if not played.is_clean:
+                keep_logs(here, path.with_suffix("") / here.name)
             bar.update(shown, advance=1)
 
 

@@ -20,11 +20,11 @@ import msgspec
 
 from restante.edge.moments import NOWHERE
 from restante.sim.kill.banks import put_up
-from restante.sim.kill.machine import Stuck
+from restante.sim.kill.machine import BROKEN_OFF, Stuck
 from restante.sim.kill.network import Network, Program, ProgramFailed, network, second_hub
 from restante.sim.kill.story import Story
 from restante.sim.upgrade.outcome import Played
-from restante.sim.upgrade.pairs import BANKS, BROKEN_OFF, Work, accounted, forks_at, loaded, told_of
+from restante.sim.upgrade.pairs import BANKS, Work, accounted, forks_at, loaded, told_of
 from restante.sim.upgrade.versions import Version
 
 REFUSED: Final = re.compile(r"The database has migration \d{4}_\w+, which this program does not know: [^\n\"(]+\w")
