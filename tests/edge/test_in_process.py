@@ -1,6 +1,7 @@
 """The program of a source in this very process: what it is told, what it says at its loopback door, how it ends."""
 
 import asyncio
+import random
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,11 +22,12 @@ from restante.edge.bank import ConfigWrong, SourceConfig, config_from, run_sourc
 from restante.edge.boards.steel import Deed
 from restante.edge.book import create_book, open_book
 from restante.edge.drivers.xor8a import XorBoard
-from restante.edge.enrol import HubUnreachable
+from restante.edge.enrol import HubUnreachable, enrol
 from restante.edge.inputs import Choice
 from restante.edge.link import LineUnsafe, plain_address
 from restante.edge.loopback import LOOPBACK_FILE, Address, LoopbackClosed, SeenAt, find_address, read_answer
 from restante.edge.person import Person
+from restante.edge.running import Running
 from restante.wire import session as wire
 from tests.edge.small_hub import SOURCE, SmallHub
 from tests.edge.test_program import COURIER, Program, code, grants
@@ -185,12 +187,12 @@ async def test_a_bank_whose_loop_breaks_ends_with_what_broke_it(
     async def breaks(_running: object) -> None:
         raise ZeroDivisionError
 
+    url = by(plain)["HUB_URL"]
     for loop in ("tick_for_ever", "look_for_ever"):
         with monkeypatch.context() as broken:
-            broken.setattr(program.Running, loop, breaks)
+            broken.setattr(Running, loop, breaks)
             with pytest.raises(ZeroDivisionError):
-                async with running(tmp_path / "bank", **by(plain)):
-                    await asyncio.Event().wait() if False else await asyncio.sleep(0)
+                await run_source(SourceConfig(state_directory=tmp_path / "bank", hub_url=url, source=SOURCE))
         assert not (tmp_path / "bank" / LOOPBACK_FILE).exists()
         open_book(tmp_path / "bank" / program.BOOK_FILE, source=SOURCE).close()
 
@@ -296,7 +298,7 @@ async def test_a_machine_out_of_its_box_tries_until_the_hub_answers(
     hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Given a hub that answers at the second try, when a machine is started, then it is enrolled by then."""
-    enrol, tries = program.enrol, list[bool]()
+    tries = list[bool]()
 
     async def at_the_second_try(invitation: Any, directory: Path, *, is_clock_trusted: bool) -> Any:
         tries.append(is_clock_trusted)
@@ -305,7 +307,7 @@ async def test_a_machine_out_of_its_box_tries_until_the_hub_answers(
         return await enrol(invitation, directory, is_clock_trusted=is_clock_trusted)
 
     monkeypatch.setattr(program, "enrol", at_the_second_try)
-    monkeypatch.setattr(program.random, "uniform", lambda least, most: 0.0 if (least, most) == (1, 30.0) else 1e9)
+    monkeypatch.setattr(random, "uniform", lambda least, most: 0.0 if (least, most) == (1, 30.0) else 1e9)
     async with running(tmp_path / "bank", INVITATION=hub.invite().text) as bank:
         await bank.person.until(lambda status: status.online)
     assert tries == [False, False], "a clock out of a box is not believed"

@@ -1,4 +1,4 @@
-"""Openings that nobody heard the end of: a program that stopped, a verdict that never came, a door that told nothing."""
+"""Openings nobody heard the end of: a program that stopped, a verdict that never came, a door that told nothing."""
 
 import pytest
 
@@ -252,7 +252,7 @@ def test_words_to_shut_the_door_stand_once() -> None:
 
 
 def test_a_recipient_whose_lock_rests_is_served_whether_or_not_a_courier_is_there() -> None:
-    """Given a recipient who waits for a coil, when it has cooled, then the door opens, and a courier's only in a round."""
+    """Given a recipient who waits for a coil, when it has cooled, then the door opens, without a round."""
     rig, door = with_a_parcel()
     rig.not_pulsed[door] = NotPulsed("lock-cooling", 3_000)
     rig.code(CODE)

@@ -171,7 +171,7 @@ def test_a_stay_let_go_leaves_doubt_unless_its_place_is_shut_and_empty(
     rig.send(c1=handed_down(1, seq=7, door=2))
     looked(rig, door=door, item=item)
     rig.send("c1")
-    assert rig.agent.state.stays == rig.agent.state.inherited == {}
+    assert (rig.agent.state.stays, rig.agent.state.inherited) == ({}, {})
     assert (rig.agent.state.conditions.get(2) is Condition.UNKNOWN) == is_in_doubt
 
 

@@ -39,7 +39,7 @@ def a_service(**more: Any) -> Grant:
 def test_a_grant_holds_from_its_first_moment_to_its_last(
     kind: str, begins_ms: int | None, ends_ms: int | None, *, is_live: bool
 ) -> None:
-    """Given a grant with a first and a last moment, when used at these, then it holds; a millisecond off it does not."""
+    """Given a grant with a first and a last moment, when used at these, then it holds; a millisecond off, not."""
     rig = Rig()
     rig.install()
     at = rig.agent.state.clock.at
@@ -194,7 +194,7 @@ def test_one_person_with_one_code_for_two_parcels_gets_both_doors() -> None:
 
 
 def test_one_code_of_two_grants_for_nobody_opens_nothing() -> None:
-    """Given two grants with one code and no holder, when it is typed, then it opens nothing, as if two people had it."""
+    """Given two grants with one code and no holder, when it is typed, then it opens nothing, as for two people."""
     rig = Rig()
     rig.install(d1=deposit(1), d2=deposit(2), c1=collect(1, CODE), c2=collect(2, CODE))
     rig.put_in(1)
@@ -215,7 +215,9 @@ def test_a_parcel_that_is_alone_tells_of_no_other() -> None:
     assert (rig.page, rig.words.endswith(MORE)) == ("done", False)
 
 
-@pytest.mark.parametrize(("offline", "opens"), [(Offline.ALWAYS, True), (Offline.ALLOWED, True), (Offline.ONLINE_ONLY, False)])
+@pytest.mark.parametrize(
+    ("offline", "opens"), [(Offline.ALWAYS, True), (Offline.ALLOWED, True), (Offline.ONLINE_ONLY, False)]
+)
 def test_without_a_network_only_what_asks_for_one_waits(offline: Offline, *, opens: bool) -> None:
     """Given no session, when a grant is used that asks for one, then words about the network; others open."""
     rig = Rig()

@@ -5,7 +5,7 @@ import pytest
 from restante.edge import screens
 from restante.edge.screens import Line, Screen
 
-CLOSE = "Close the open door first."
+SAFE = "Your parcel is safe."
 SHOWN = {
     "idle": (screens.IDLE, "idle", None, (), "Collect with your code. Send with your code."),
     "not installed": (screens.NOT_INSTALLED, "idle", None, (), "This locker is not in service yet."),
@@ -76,8 +76,7 @@ SHOWN = {
     "stuck": (
         screens.door_stuck(3),
         *("help", 3, ()),
-        "Door 3 did not open. Your parcel is safe. The latch is stuck. This is our fault. "
-        "Try once more, or press Help.",
+        f"Door 3 did not open. {SAFE} The latch is stuck. This is our fault. Try once more, or press Help.",
     ),
 }
 

@@ -76,6 +76,7 @@ async def test_a_line_that_is_not_there_is_said_so_and_tried_again(
         assert await driver.unlock(1) == NoAck()
         assert (await driver.read_all())[1].door is U
     assert any("No such file" in vars(record).get("fault", "") for record in caplog.records)
+    assert {vars(record)["path"] for record in caplog.records} == {str(path)}
     far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
     path.symlink_to(far_end.path)
     assert (await driver.read_all())[1].door is C
