@@ -1,11 +1,11 @@
 """Mutants are what they are called, are made in memory only, and are counted honestly."""
 
 import ast
-import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 
 import pytest
@@ -186,16 +186,18 @@ def test_what_is_caught_once_only_is_not_caught(
     assert child.asked == [tuple(tests) for tests in asked]
 
 
-async def test_who_waits_for_a_processor_is_not_idle() -> None:
+def test_who_waits_for_a_processor_is_not_idle() -> None:
     """Given a session of its own that runs, and one that sleeps, when looked at, then only the second is asleep."""
-    for code, is_asleep in (("while True: pass", False), ("import time; time.sleep(600)", True)):
-        with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as child:
-            try:
-                async with asyncio.timeout(60):
-                    while trial._is_asleep(child.pid) != is_asleep:  # noqa: ASYNC110 -- another process is watched
-                        await asyncio.sleep(0)
-            finally:
-                child.kill()
+    begun = "import time\nprint('begun', flush=True)\n"
+    for script, is_asleep in ((f"{begun}while True: pass", False), (f"{begun}time.sleep(600)", True)):
+        with subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            ends_s = monotonic() + 60
+            while trial._is_asleep(child.pid) != is_asleep and monotonic() < ends_s:
+                pass
+            assert trial._is_asleep(child.pid) == is_asleep
+            child.kill()
 
 
 def _for_ever() -> tuple[trial.Verdict, str]:
