@@ -413,3 +413,20 @@ def test_pings_are_numbered_and_half_a_minute_apart() -> None:
         state, effects = step(state, Ticked(), at_ms)
         said += [(at_ms, effect.message) for effect in effects if isinstance(effect, Send)]
     assert said == [(30_000, wire.Ping(1)), (60_000, wire.Ping(2)), (90_000, wire.Ping(3))]
+
+
+def test_what_is_acknowledged_after_a_nack_is_not_sent_again() -> None:
+    """Given entries refused from the third on, when they are acknowledged after all, then only later ones go up."""
+    state, _ = live(10)
+    state, _ = step(state, Heard(wire.Nack(1, 3, "busy", 1)), 0)
+    state, effects = step(state, Heard(wire.Ack(1, 8, ZEROS, 1)), 0)
+    assert effects == (Acknowledge(Head(1, 8, ZEROS)),)
+    assert spans(step(state, Ticked(), sync.RESEND_MS)[1]) == [(9, 10)]
+
+
+def test_a_tail_that_is_refused_from_before_its_first_entry_goes_up_whole() -> None:
+    """Given the end of an earlier epoch, when a nack names no number there is, then all of it goes up again."""
+    state, _ = late(Extent(1, 4, 2), tails=(wire.Tail(1, 3),))
+    back, effects = step(state, Heard(wire.Nack(1, 0, "journal-gap", 1)), 0)
+    assert effects == (ResendFrom(1, 1),)
+    assert epochs(step(back, Ticked(), sync.RESEND_MS)[1]) == [(1, 1, 4)]
