@@ -337,6 +337,17 @@ async def test_a_certificate_is_renewed_in_its_time(
     assert ("certificate-not-renewed" in caplog.messages) == (not answers)
 
 
+async def test_a_young_certificate_is_not_renewed(
+    hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a certificate that has long to go, when the source runs, then it asks for no other."""
+    renewed = list[object]()
+    monkeypatch.setattr(program, "renew", renewed.append)
+    async with running(tmp_path / "bank", INVITATION=hub.invite().text) as bank:
+        await bank.person.until(lambda status: status.online)
+    assert renewed == []
+
+
 async def test_an_old_book_is_taken_in_once_its_controller_is_enrolled(hub: SmallHub, tmp_path: Path) -> None:
     """Given a replaced controller's book, when taken in, then a fault before enrolment, and afterwards what it held."""
     directory = tmp_path / "bank"

@@ -277,3 +277,32 @@ def test_a_recall_that_ended_while_its_lock_rested_sends_the_courier_on() -> Non
     rig.send("c1")
     rig.tick(seconds=3)
     assert (rig.page, rig.words.startswith("That code does not open a door here.")) == ("code", True)
+
+
+# --- what is on record
+
+
+def test_the_journal_says_what_each_door_was_opened_for() -> None:
+    """Given a deposit, a collection and a recall, when doors are opened, then intents say door, grant and action."""
+    rig, door = with_a_parcel()
+    rig.put_in(2)
+    rig.send(r2=recall(2))
+    rig.choose(Choice.TAKE_BACK)
+    rig.do(2, Deed.TAKE, Deed.PUSH)
+    rig.code(CODE)
+    intents = [entry.data for entry in rig.facts("intent-recorded")]
+    assert [(one["door"], one["grant"], one["action"]) for one in intents] == [
+        (door, "d1", "deposit"),
+        (2, "d2", "deposit"),
+        (2, "r2", "recall"),
+        (door, "c1", "collect"),
+    ]
+
+
+def test_the_journal_says_whose_door_was_stuck() -> None:
+    """Given a jammed lock, when a code is typed, then the stuck door is on record with its grant."""
+    rig, door = with_a_parcel()
+    rig.do(door, Deed.JAM)
+    rig.code(CODE)
+    [entry] = rig.facts("door-stuck")
+    assert entry.data == {"door": door, "grant": "c1"}

@@ -218,3 +218,19 @@ def test_a_code_of_an_inherited_stay_opens_its_door() -> None:
     assert rig.agent.state.stays == {}
     rig.send(c2=handed_down(2, seq=9, door=4))
     assert [stay.parcel for stay in rig.agent.state.stays.values()] == [parcel(2)]
+
+
+def test_a_stay_whose_door_was_dealt_with_is_let_go_once_that_is_settled() -> None:
+    """Given an inherited parcel behind a door that is being opened, when it is listed no more, then it goes later."""
+    rig = successor()
+    key = StayKey(SOURCE, 1, 7)
+    rig.send(c1=Grant(GrantKind.COLLECT, CARRIER, parcel(1), stay=key, door=3, verifier=verifier(CODE, epoch=2)))
+    rig.do(3, Deed.FORCE, Deed.PUT, Deed.PUSH)
+    rig.code(CODE)
+    rig.send("c1")
+    assert str(key) in rig.agent.state.stays
+    rig.do(3, Deed.PUSH)
+    assert rig.words.startswith("A parcel is still behind door 3.")
+    rig.tick(seconds=1)
+    assert rig.agent.state.stays == {}
+    assert rig.agent.state.conditions[3] is Condition.UNKNOWN

@@ -263,3 +263,17 @@ def test_a_code_on_another_channel_is_counted_there() -> None:
     assert rig.facts("code-entry-closed") == []
     rig.feed(CodeEntered("00000009", "qr"))
     assert [entry.data["channel"] for entry in rig.facts("code-entry-closed")] == ["qr"]
+
+
+def test_a_deposit_that_says_too_little_is_no_permission() -> None:
+    """Given a deposit without a size or without a parcel, when it is scanned, then no door opens, in words."""
+    rig = Rig()
+    rig.install(
+        d1=Grant(GrantKind.DEPOSIT, CARRIER, parcel(1), "P1"),
+        d2=Grant(GrantKind.DEPOSIT, CARRIER, None, "P2", RoomClass("1")),
+    )
+    rig.code(COURIER)
+    for number in (1, 2):
+        rig.scan(number)
+        assert rig.words.startswith("This parcel was expected at another time.")
+    assert rig.pulses == []

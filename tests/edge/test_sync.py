@@ -430,3 +430,11 @@ def test_a_tail_that_is_refused_from_before_its_first_entry_goes_up_whole() -> N
     back, effects = step(state, Heard(wire.Nack(1, 0, "journal-gap", 1)), 0)
     assert effects == (ResendFrom(1, 1),)
     assert epochs(step(back, Ticked(), sync.RESEND_MS)[1]) == [(1, 1, 4)]
+
+
+def test_what_a_nack_took_back_is_not_taken_back_twice() -> None:
+    """Given a nack that took acknowledgements back, when a later one goes less far, then the book is told no more."""
+    state, _ = live(10, acked=8, resume_from=9)
+    state, effects = step(state, Heard(wire.Nack(1, 4, "journal-gap", 1)), 0)
+    assert effects == (ResendFrom(1, 4),)
+    assert step(state, Heard(wire.Nack(1, 6, "journal-gap", 1)), 0)[1] == ()
