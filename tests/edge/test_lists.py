@@ -234,3 +234,17 @@ def test_a_stay_whose_door_was_dealt_with_is_let_go_once_that_is_settled() -> No
     rig.tick(seconds=1)
     assert rig.agent.state.stays == {}
     assert rig.agent.state.conditions[3] is Condition.UNKNOWN
+
+
+@pytest.mark.parametrize("item", [Item.YES, Item.UNKNOWN])
+def test_doubt_stays_until_a_place_is_seen_empty(item: Item) -> None:
+    """Given compartments in doubt, when sensors see them shut and not empty, then in doubt they stay; empty, not."""
+    rig = successor()
+    looked(rig, door=Door.CLOSED, item=item)
+    rig.send(s=service())
+    looked(rig, door=Door.CLOSED, item=item)
+    assert rig.agent.state.conditions == dict.fromkeys(range(1, 5), Condition.UNKNOWN)
+    looked(rig, door=Door.OPEN, item=Item.NO)
+    assert rig.agent.state.conditions == dict.fromkeys(range(1, 5), Condition.UNKNOWN)
+    looked(rig, door=Door.CLOSED, item=Item.NO)
+    assert rig.agent.state.conditions == dict.fromkeys(range(1, 5), Condition.IN_ORDER)

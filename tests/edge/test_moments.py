@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 import restante.edge
 from restante.edge import moments
-from restante.edge.boards.steel import Deed
+from restante.edge.boards.emulated import EmulatedBoard, LiveBoard
+from restante.edge.boards.steel import Deed, Knobs, board_of
+from restante.edge.drivers.bus import MONOTONIC
+from restante.edge.drivers.opening import open_door
 from restante.edge.inputs import Choice
 from restante.edge.moments import NOTES_FILE, VARIABLE, AimWrong, Moment, arm, disarm, noted, parse_aim, reached
 from tests.edge.rig import Rig, collect, deposit
@@ -130,3 +133,14 @@ def test_a_disarmed_program_notes_nothing_more(tmp_path: Path) -> None:
     assert noted(tmp_path) == [[Moment.BEFORE_BOOT]]
     arm({VARIABLE: moments.NOWHERE}, tmp_path)
     assert noted(tmp_path) == [[Moment.BEFORE_BOOT], []], "each start begins a line of its own"
+
+
+async def test_a_pulse_is_between_two_moments(tmp_path: Path) -> None:
+    """Given a proof that takes notes, when a door is opened, then right before and right after its pulse is noted."""
+    (tmp_path / NOTES_FILE).touch()
+    arm({VARIABLE: moments.NOWHERE}, tmp_path)
+    live = LiveBoard(board_of(1))
+    live.put(Knobs(opening_ms=0))
+    await open_door(EmulatedBoard(live), 1, deadline_ms=MONOTONIC.now_ms() + 10_000, clock=MONOTONIC)
+    assert noted(tmp_path) == [[Moment.BEFORE_PULSE, Moment.AFTER_PULSE]]
+    live.close()

@@ -6,13 +6,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Self, cast
 
 import pytest
 
 from restante.core.bank import SourceKind
 from restante.core.refusals import Refusal
-from restante.edge import link, sync
+from restante.edge import link, moments, sync
 from restante.edge.book import Book
 from restante.edge.book_file import BookFull, BookUnreadable
 from restante.edge.drivers.evidence import Evidence, Unknown
@@ -574,3 +575,29 @@ async def test_a_start_is_told_once_the_book_can_be_written(monkeypatch: pytest.
     source.tick()
     source.tick()
     assert len(rig.facts("started")) == before + 1
+
+
+async def test_what_a_session_does_is_a_moment_each(lines: Lines, tmp_path: Path) -> None:
+    """Given a proof that takes notes, when a session passes, then sending, keeping and trying are noted."""
+    (tmp_path / moments.NOTES_FILE).touch()
+    moments.arm({moments.VARIABLE: moments.NOWHERE}, tmp_path)
+    try:
+        rig = installed()
+        with rig.book.step() as step:
+            assert step.acknowledge(rig.book.head) is None
+        source = at(rig)
+        line, hello = await greeted(source, lines)
+        line.say(welcome(2))
+        await sent(line)
+        line.say(wire.Ack(1, 2, hello.last_hash, 1))
+        await until(lambda: source.acknowledged == 2)
+        source.take(CodeEntered("nothing"))
+        source._try_the_book()
+        await source.stop()
+        [found] = moments.noted(tmp_path)
+    finally:
+        moments.disarm()
+    for deed in ("sending", "resending", "acknowledged", "try"):
+        at_deed = [moment.value.partition("-")[0] for moment in found if moment.value.endswith(f"-{deed}")]
+        assert at_deed[:2] == ["before", "after"], deed
+    assert moments.Moment.BEFORE_SCREEN in found

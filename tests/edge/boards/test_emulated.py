@@ -71,3 +71,21 @@ async def test_two_doors_spring_open_each_in_its_time() -> None:
         while heard != [1, 2]:  # noqa: ASYNC110  # the board is watched, not told to tell
             await asyncio.sleep(0)
     live.close()
+
+
+async def test_a_board_that_is_closed_springs_no_more() -> None:
+    """Given a door about to spring, when the board is closed, then its clockwork ends, and once more does no harm."""
+    ended = asyncio.Event()
+
+    async def wait(_duration_ms: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    live = LiveBoard(board_of(1), Clock(lambda: 0, wait))
+    live.put(Unlock(1))
+    await asyncio.sleep(0)
+    live.close()
+    live.close()
+    await asyncio.wait_for(ended.wait(), 5)
