@@ -1,7 +1,9 @@
 """The program of a source in this very process: what it is told, what it says at its loopback door, how it ends."""
 
 import asyncio
+import os
 import random
+import signal
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -195,6 +197,27 @@ async def test_a_bank_whose_loop_breaks_ends_with_what_broke_it(
                 await run_source(SourceConfig(state_directory=tmp_path / "bank", hub_url=url, source=SOURCE))
         assert not (tmp_path / "bank" / LOOPBACK_FILE).exists()
         open_book(tmp_path / "bank" / program.BOOK_FILE, source=SOURCE).close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_to_end_ends_it_in_order(
+    plain: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Given the program as it is started, when it is told to end, then it closes its door and its book, and ends."""
+    told = {"STATE_DIRECTORY": str(tmp_path / "bank"), "BOARD": "emulated:1", **by(plain)}
+    for name, value in told.items():
+        monkeypatch.setenv(f"RESTANTE_{name}", value)
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        source = asyncio.create_task(program._main())
+        async with Person(tmp_path / "bank") as person:
+            await person.until(lambda status: status.online)
+            os.kill(os.getpid(), number)
+            await asyncio.wait_for(source, 20)
+    finally:
+        signal.signal(number, before)
+    assert not (tmp_path / "bank" / LOOPBACK_FILE).exists()
+    open_book(tmp_path / "bank" / program.BOOK_FILE, source=SOURCE).close()
 
 
 # --- what it is told
