@@ -465,3 +465,25 @@ def test_only_the_authority_asked_for_is_taken(hub: Hub, tmp_path: Path) -> None
     shown = other.authority.pem + hub.authority.pem
     assert authority_matching(shown, hub.authority.sha256) == hub.authority.pem
     assert authority_matching(other.authority.pem, hub.authority.sha256) is None
+
+
+def test_a_secret_is_on_the_disk_before_its_name_and_its_name_before_anything_follows(
+    bank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a file to keep, when it is written, then it is flushed, renamed, and its folder flushed, in this order."""
+    order, flush, rename = list[str](), os.fsync, Path.replace
+
+    def flushed(descriptor: int) -> None:
+        order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        flush(descriptor)
+
+    def renamed(path: Path, target: Path) -> Path:
+        order.append("name")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    pending_key(bank)
+    assert order == ["file", "name", "folder"]
+    pending_key(bank)
+    assert len(order) == 3, "a key that is there is not made again"

@@ -1,6 +1,7 @@
 """The source's end of a session as a step: waits, greetings, windows, acknowledgements, pings and ends."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -306,3 +307,134 @@ def test_what_is_written_while_the_hub_thinks_belongs_to_its_epoch() -> None:
     state, _ = step(state, JournalGrew(Head(1, 5, ZEROS)), 0)
     answer = msgspec.structs.replace(welcome(1, epoch=2), tails=(wire.Tail(1, 3),))
     assert epochs(step(state, Heard(answer), 0)[1]) == [(1, 3, 5)]
+
+
+@pytest.mark.parametrize(
+    ("from_seq", "resent_from", "is_taken_back"), [(4, 4, True), (9, 9, False), (11, None, False), (99, None, False)]
+)
+def test_a_nack_takes_acknowledgements_back_as_far_as_it_goes(
+    from_seq: int, resent_from: int | None, *, is_taken_back: bool
+) -> None:
+    """Given ten entries of which eight are held, when the hub wants some again, then those, and no more than exist."""
+    state, _ = live(10, acked=8, resume_from=9)
+    back, effects = step(state, Heard(wire.Nack(1, from_seq, "journal-gap", 1)), 0)
+    assert effects == ((ResendFrom(1, from_seq),) if is_taken_back else ())
+    again = spans(step(back, Ticked(), sync.RESEND_MS)[1])
+    assert again == ([] if resent_from is None else [(resent_from, 10)])
+
+
+@pytest.mark.parametrize("from_seq", [0, -7])
+def test_a_nack_from_before_the_first_entry_means_all(from_seq: int) -> None:
+    """Given a nack that names no number there is, when it comes, then everything goes up again from the first."""
+    state, _ = live(10, acked=8, resume_from=9)
+    back, effects = step(state, Heard(wire.Nack(1, from_seq, "journal-gap", 1)), 0)
+    assert effects == (ResendFrom(1, 1),)
+    assert spans(step(back, Ticked(), sync.RESEND_MS)[1]) == [(1, 10)]
+
+
+def test_a_nack_of_another_epoch_changes_nothing() -> None:
+    """Given a session of epoch 1, when a nack or an acknowledgement of epoch 7 comes, then it is passed over."""
+    state, _ = live(10, acked=8, resume_from=9)
+    for message in (wire.Nack(7, 1, "journal-gap", 99), wire.Ack(7, 10, ZEROS, 99)):
+        after, effects = step(state, Heard(message), 5)
+        assert effects == ()
+        assert after == msgspec.structs.replace(state, heard_ms=5)
+
+
+def test_an_old_acknowledgement_takes_nothing_back() -> None:
+    """Given entries held up to 8, when an acknowledgement of 3 comes late, then nothing is sent again."""
+    state, _ = live(10, acked=8, resume_from=9)
+    after, effects = step(state, Heard(wire.Ack(1, 3, ZEROS, 1)), 0)
+    assert spans(effects) == []
+    assert isinstance(after, Live)
+    assert (after.acked, after.sent, after.flying) == (8, 10, ())
+
+
+def test_a_session_that_was_short_waits_as_long_as_those_before_it() -> None:
+    """Given attempts that failed, when a session ends before it has settled, then the next wait goes on growing."""
+    state, _ = step(Dialling(5), Connected(hello(), Head(1, 0, ZEROS)), 0)
+    state, _ = step(state, Heard(welcome(1)), 0)
+    assert step(state, LineLost(0.5), sync.SETTLED_MS - 1)[0] == Resting(sync.SETTLED_MS - 1 + 16_000, 6)
+    assert step(state, LineLost(0.5), sync.SETTLED_MS)[0] == Resting(sync.SETTLED_MS + 500, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "waits_ms"), [(60, 60_000), (0, 0), (-5, 0), (3_600, 3_600_000), (1e9, 3_600_000), (0.25, 250)]
+)
+@pytest.mark.parametrize("answer", [wire.Pending, lambda after: wire.Rejected("x", after)])
+def test_a_hub_may_ask_for_an_hour_of_rest_at_most(answer: Any, seconds: float, waits_ms: int) -> None:
+    """Given a hub that names how long to wait, then that long, never less than nothing nor more than an hour."""
+    state, _ = step(Dialling(0), Connected(hello(), Head(1, 0, ZEROS)), 0)
+    state, effects = step(state, Heard(answer(seconds)), 1_000)
+    assert effects == (CloseLine("not-welcome"),)
+    assert step(state, LineLost(0.0), 1_000)[0] == Resting(1_000 + waits_ms, 1)
+
+
+@pytest.mark.parametrize("message", [welcome(1), wire.Pending(1), wire.Rejected("x", 1)])
+def test_a_second_welcome_ends_the_line(message: wire.FromHub) -> None:
+    """Given an open session, when the hub answers the hello once more, then the line is closed."""
+    assert step(live(0)[0], Heard(message), 0)[1] == (CloseLine("welcome-twice"),)
+
+
+@pytest.mark.parametrize("state", [Resting(5, 2), Dialling(2)])
+def test_what_does_not_belong_to_a_line_that_is_down_changes_nothing(state: sync.State) -> None:
+    """Given no session, when messages, facts or wishes come, then nothing happens; nor does a line connect twice."""
+    for came in (Heard(welcome(1)), JournalGrew(Head(1, 1, ZEROS)), sync.WholeWanted("x")):
+        assert step(state, came, 0) == (state, ())
+    assert step(Resting(5, 2), Connected(hello(), Head(1, 0, ZEROS)), 0) == (Resting(5, 2), ())
+    assert step(Resting(5, 2), LineLost(0.5), 0) == (Resting(5, 2), ())
+
+
+def test_the_whole_list_is_asked_for_and_lists_are_handed_on() -> None:
+    """Given a session, when the agent wants the whole, then it is asked for; what the hub sends goes to the agent."""
+    state, _ = live(0)
+    assert step(state, sync.WholeWanted("manifest-base"), 0) == (state, (Send(wire.ManifestWanted("manifest-base")),))
+    for sent in (wire.ManifestSent("{}", "s", True), wire.ManifestFresh("{}", "s")):
+        assert step(state, Heard(sent), 0)[1] == (Tell(agent.ManifestCame(sent)),)
+    assert step(state, Heard(wire.Forked(1, 3)), 0)[1] == (Tell(agent.ForkTold()),)
+    assert step(state, Heard(wire.Pong(1)), 0)[1] == ()
+
+
+def test_nothing_goes_up_once_the_hub_has_told_of_a_fork() -> None:
+    """Given a session, when the hub tells of a fork, then what is written from then on stays, also of earlier logs."""
+    state, _ = step(live(0)[0], Heard(wire.Forked(1, 3)), 0)
+    assert spans(step(state, JournalGrew(Head(1, 5, ZEROS)), 0)[1]) == []
+    tailed, _ = late(Extent(1, 150, 0), tails=(wire.Tail(1, 1),))
+    forked, _ = step(tailed, Heard(wire.Forked(1, 3)), 0)
+    assert epochs(step(forked, Heard(wire.Ack(1, 100, ZEROS, 1)), 0)[1]) == []
+
+
+def test_pings_are_numbered_and_half_a_minute_apart() -> None:
+    """Given a session that is answered, when time passes, then a ping each half minute, numbered on."""
+    state: sync.State = live(0)[0]
+    said = []
+    for at_ms in range(0, 95_000, 5_000):
+        state, _ = step(state, Heard(wire.Pong(1)), at_ms)
+        state, effects = step(state, Ticked(), at_ms)
+        said += [(at_ms, effect.message) for effect in effects if isinstance(effect, Send)]
+    assert said == [(30_000, wire.Ping(1)), (60_000, wire.Ping(2)), (90_000, wire.Ping(3))]
+
+
+def test_what_is_acknowledged_after_a_nack_is_not_sent_again() -> None:
+    """Given entries refused from the third on, when they are acknowledged after all, then only later ones go up."""
+    state, _ = live(10)
+    state, _ = step(state, Heard(wire.Nack(1, 3, "busy", 1)), 0)
+    state, effects = step(state, Heard(wire.Ack(1, 8, ZEROS, 1)), 0)
+    assert effects == (Acknowledge(Head(1, 8, ZEROS)),)
+    assert spans(step(state, Ticked(), sync.RESEND_MS)[1]) == [(9, 10)]
+
+
+def test_a_tail_that_is_refused_from_before_its_first_entry_goes_up_whole() -> None:
+    """Given the end of an earlier epoch, when a nack names no number there is, then all of it goes up again."""
+    state, _ = late(Extent(1, 4, 2), tails=(wire.Tail(1, 3),))
+    back, effects = step(state, Heard(wire.Nack(1, 0, "journal-gap", 1)), 0)
+    assert effects == (ResendFrom(1, 1),)
+    assert epochs(step(back, Ticked(), sync.RESEND_MS)[1]) == [(1, 1, 4)]
+
+
+def test_what_a_nack_took_back_is_not_taken_back_twice() -> None:
+    """Given a nack that took acknowledgements back, when a later one goes less far, then the book is told no more."""
+    state, _ = live(10, acked=8, resume_from=9)
+    state, effects = step(state, Heard(wire.Nack(1, 4, "journal-gap", 1)), 0)
+    assert effects == (ResendFrom(1, 4),)
+    assert step(state, Heard(wire.Nack(1, 6, "journal-gap", 1)), 0)[1] == ()

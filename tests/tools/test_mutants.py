@@ -1,9 +1,11 @@
 """Mutants are what they are called, are made in memory only, and are counted honestly."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 
 import pytest
@@ -144,6 +146,58 @@ def test_a_child_that_does_not_end_is_ended(source: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(trial, "_await", lambda _pid, _limit_s: (False, 11.0))
     told = trial._forked(Job(mutants_of(source)[0], (), 0.0), lambda _: _for_ever())
     assert told.verdict == "endless"
+
+
+class Told:
+    """A child that tells what is laid out for it, and remembers which tests it was to run."""
+
+    def __init__(self, *answers: tuple[trial.Verdict, str]) -> None:
+        self.answers = [*answers]
+        self.asked: list[tuple[str, ...]] = []
+
+    def forked(self, job: Job, _child: object) -> Trial:
+        """In place of a fork."""
+        self.asked.append(job.tests)
+        return Trial(job.mutant.key, *self.answers.pop(0), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "verdict"),
+    [
+        ([("killed", "b"), ("killed", "b")], ["abc", "b"], "killed"),
+        ([("killed", "b"), ("endless", "")], ["abc", "b"], "killed"),
+        ([("killed", "b"), ("survived", ""), ("survived", "")], ["abc", "b", "ac"], "survived"),
+        ([("killed", "b"), ("survived", ""), ("killed", "c"), ("killed", "c")], ["abc", "b", "ac", "c"], "killed"),
+        ([("endless", ""), ("endless", "")], ["abc", "abc"], "endless"),
+        ([("endless", ""), ("survived", "")], ["abc", "abc"], "survived"),
+        ([("endless", ""), ("killed", "a"), ("killed", "a")], ["abc", "abc", "a"], "killed"),
+        ([("killed", "story 2")], ["abc"], "killed"),
+        ([("unswapped", "")], ["abc"], "unswapped"),
+    ],
+)
+def test_what_is_caught_once_only_is_not_caught(
+    monkeypatch: pytest.MonkeyPatch, told: list[tuple[trial.Verdict, str]], asked: list[str], verdict: str
+) -> None:
+    """Given a test that fails, or time that runs out, when that is not so again, then it has no say, others have."""
+    child = Told(*told)
+    monkeypatch.setattr(trial, "_forked", child.forked)
+    agreed = trial._agreed(Job(TEN[0], tuple("abc"), 0.0), lambda _: ("survived", ""))
+    assert (agreed.verdict, agreed.seconds) == (verdict, len(told))
+    assert child.asked == [tuple(tests) for tests in asked]
+
+
+def test_who_waits_for_a_processor_is_not_idle() -> None:
+    """Given a session of its own that runs, and one that sleeps, when looked at, then only the second is asleep."""
+    begun = "import time\nprint('begun', flush=True)\n"
+    for script, is_asleep in ((f"{begun}while True: pass", False), (f"{begun}time.sleep(600)", True)):
+        with subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            ends_s = monotonic() + 60
+            while trial._is_asleep(child.pid) != is_asleep and monotonic() < ends_s:
+                pass
+            assert trial._is_asleep(child.pid) == is_asleep
+            child.kill()
 
 
 def _for_ever() -> tuple[trial.Verdict, str]:

@@ -8,7 +8,9 @@ a process that has loaded the libraries and nothing of ours, and the child gets 
 its own. Nothing is written to the disk in either way.
 
 A child is ended when it ran, or idled, for far longer than its tests take; the time it waited for a processor counts as
-neither. It gets a group of its own, so that what it started ends with it.
+neither, so that a busy machine catches nothing. It gets a session of its own, so that what it started is watched and
+ends with it. For the same reason a mutant counts as caught only if the test that failed fails again, in another child
+and alone, and as endless only if it has to be ended twice: some tests have a clock in them.
 """
 
 import asyncio
@@ -38,7 +40,7 @@ import pytest
 
 from tools.mutants.changes import Mutant, compiled
 from tools.mutants.parts import ROOT, SOURCES
-from tools.mutants.reach import PYTEST
+from tools.mutants.reach import PYTEST, spent
 
 Verdict = Literal["killed", "endless", "survived", "unloaded", "unswapped"]
 """Endless: it was ended. Unloaded: the module cannot be imported. Unswapped: it has to be tried with a fresh import."""
@@ -46,6 +48,7 @@ Verdict = Literal["killed", "endless", "survived", "unloaded", "unswapped"]
 SEEDS: Final = range(1, 4)
 """Stories of the simulation that are told where no test fails."""
 _FULL_BYTES: Final = 4 << 30
+_LOOK_SECONDS: Final = 0.5
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -90,7 +93,23 @@ def _answer(pipe: Connection, child: Callable[[Job], tuple[Verdict, str]]) -> No
     with suppress(EOFError):
         while True:
             job = msgspec.msgpack.decode(pipe.recv_bytes(), type=Job)
-            pipe.send_bytes(msgspec.msgpack.encode(_forked(job, child)))
+            pipe.send_bytes(msgspec.msgpack.encode(_agreed(job, child)))
+
+
+def _agreed(job: Job, child: Callable[[Job], tuple[Verdict, str]]) -> Trial:
+    """What became of a mutant; a test that fails only once, or time that runs out only once, has no say."""
+    trial = _forked(job, child)
+    spent_s = trial.seconds
+    while trial.verdict == "endless" or trial.by in job.tests:
+        is_by_a_test = trial.by in job.tests
+        again = _forked(msgspec.structs.replace(job, tests=(trial.by,)) if is_by_a_test else job, child)
+        spent_s += again.seconds
+        if again.verdict == "endless" or (again.verdict, again.by) == (trial.verdict, trial.by):
+            break
+        job = msgspec.structs.replace(job, tests=tuple(test for test in job.tests if test != trial.by))
+        trial = _forked(job, child) if is_by_a_test else again
+        spent_s += trial.seconds if is_by_a_test else 0.0
+    return msgspec.structs.replace(trial, seconds=round(spent_s, 3))
 
 
 def _forked(job: Job, child: Callable[[Job], tuple[Verdict, str]]) -> Trial:
@@ -125,24 +144,37 @@ def _be_child(job: Job, child: Callable[[Job], tuple[Verdict, str]], writing: in
 
 def _await(pid: int, limit_s: float) -> tuple[bool, float]:
     """Whether a child ended by itself, and its seconds on the processor. It may run so long, and idle so long."""
-    begun_s = monotonic()
+    idle_s, looked_s = 0.0, monotonic()
     ended = os.pidfd_open(pid)
     try:
         while True:
-            ready, _, _ = select.select([ended], [], [], 0.5)
-            ran_s, waited_s = _spent(pid)
+            ready, _, _ = select.select([ended], [], [], _LOOK_SECONDS)
+            ran_s, _ = spent(pid)
             if ready:
                 return True, ran_s
-            if max(ran_s, monotonic() - begun_s - ran_s - waited_s) > limit_s:
+            since_s, looked_s = looked_s, monotonic()
+            idle_s += looked_s - since_s if _is_asleep(pid) else 0.0
+            if max(ran_s, idle_s) > limit_s:
                 return False, ran_s
     finally:
         os.close(ended)
 
 
-def _spent(pid: int) -> tuple[float, float]:
-    """Seconds that a process had a processor, and that it waited for one, as Linux tells them (``sched-stats``)."""
-    ran_ns, waited_ns, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return int(ran_ns) / 1e9, int(waited_ns) / 1e9
+def _is_asleep(session: int) -> bool:
+    """Whether nothing of a session runs, or waits for a processor or a disk, just now (``proc_pid_stat``, Linux)."""
+    return not any(state in {"R", "D"} for state in _states(session))
+
+
+def _states(session: int) -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if _stat(process)[3] == str(session):
+                yield from (_stat(thread)[0] for thread in (process / "task").iterdir())
+
+
+def _stat(place: Path) -> list[str]:
+    """State, parent, group, session and more; before them stands a name that may hold anything."""
+    return (place / "stat").read_text().rpartition(")")[2].split()
 
 
 class _Quick:

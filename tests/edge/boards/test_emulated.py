@@ -3,7 +3,7 @@
 import asyncio
 
 from restante.edge.boards.emulated import EmulatedBoard, LiveBoard
-from restante.edge.boards.steel import Deed, Knobs, board_of
+from restante.edge.boards.steel import Deed, Knobs, Unlock, board_of
 from restante.edge.drivers.bus import Clock
 from restante.edge.drivers.port import UNSEEN, Accepted, Door, DoorChanged, DoorReading, Item, NoAck
 
@@ -41,3 +41,51 @@ async def test_a_door_springs_open_by_itself_in_real_time() -> None:
     assert await driver.unlock(2) == Accepted()
     assert await asyncio.wait_for(heard.get(), 5) == DoorChanged(2, OPEN_EMPTY)
     await driver.close()
+
+
+async def test_two_doors_spring_open_each_in_its_time() -> None:
+    """Given one door about to spring, when another is unlocked meanwhile, then both open, one after the other."""
+    now_ms, waits = 0, asyncio.Queue[tuple[int, asyncio.Event]]()
+
+    async def wait(duration_ms: int) -> None:
+        over = asyncio.Event()
+        waits.put_nowait((duration_ms, over))
+        await over.wait()
+
+    live = LiveBoard(board_of(2), Clock(lambda: now_ms, wait))
+    heard = list[int]()
+    live.listeners.add(lambda change: heard.append(change.door))
+    live.put(Unlock(1))
+    first_ms, first = await asyncio.wait_for(waits.get(), 5)
+    now_ms = 50
+    live.put(Unlock(2))
+    await asyncio.sleep(0)
+    assert (first_ms, waits.empty()) == (120, True), "one alarm at a time"
+    now_ms = 120
+    first.set()
+    second_ms, second = await asyncio.wait_for(waits.get(), 5)
+    assert (heard, second_ms) == ([1], 50)
+    now_ms = 170
+    second.set()
+    async with asyncio.timeout(5):
+        while heard != [1, 2]:  # noqa: ASYNC110  # the board is watched, not told to tell
+            await asyncio.sleep(0)
+    live.close()
+
+
+async def test_a_board_that_is_closed_springs_no_more() -> None:
+    """Given a door about to spring, when the board is closed, then its clockwork ends, and once more does no harm."""
+    ended = asyncio.Event()
+
+    async def wait(_duration_ms: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    live = LiveBoard(board_of(1), Clock(lambda: 0, wait))
+    live.put(Unlock(1))
+    await asyncio.sleep(0)
+    live.close()
+    live.close()
+    await asyncio.wait_for(ended.wait(), 5)

@@ -133,3 +133,28 @@ def test_changes_told_add_up_to_what_is_sensed(history: list[tuple[Input, int]])
         if not had_power:
             told = {door: reading.door for door, reading in sense(board).items()}
         assert not board.knobs.powered or told == {door: reading.door for door, reading in sense(board).items()}
+
+
+def test_a_pulse_on_a_door_that_is_not_bolted_changes_nothing() -> None:
+    """Given a door that stands open, is about to spring, or is released, when pulsed again, then it stays as it is."""
+    for leaf in (Open(), Opening(500), Released()):
+        board = Board((Lock(leaf),))
+        after_it, outputs = step(board, Unlock(1), 100)
+        assert (after_it, outputs[0]) == (board, Accepted())
+
+
+def test_a_jammed_lock_stays_shut_also_where_it_was_bolted_before() -> None:
+    """Given a jammed lock, when it is pulsed, then its leaf is the one it had."""
+    board = Board((Lock(Closed(), Trouble.JAMMED),))
+    assert step(board, Unlock(1), 0)[0] == board
+
+
+def test_the_door_that_springs_first_is_waited_for() -> None:
+    """Given two doors about to spring, then the earlier time is the one to wait for."""
+    assert next_change_ms(Board((Lock(Opening(900)), Lock(), Lock(Opening(300))))) == 300
+
+
+def test_a_touch_is_of_its_own_door_alone() -> None:
+    """Given three doors, when the middle one is forced, then the others stay shut."""
+    forced = after(board_of(3), Touch(2, Deed.FORCE))
+    assert [lock.leaf for lock in forced.locks] == [Closed(), Open(), Closed()]

@@ -127,3 +127,13 @@ def test_a_flip_changes_exactly_one_bit(reply: bytes, bit: int) -> None:
     flipped = mangled(reply, WireKnobs(flipped_bit=bit))
     assert (int.from_bytes(flipped, "big") ^ int.from_bytes(reply, "big")).bit_count() == 1
     assert mangled(reply, WireKnobs()) == reply
+
+
+def test_only_a_sound_request_counts() -> None:
+    """Given a request with a wrong check, or one that is sound and no request, then it is passed over byte by byte."""
+    sound = encode(QueryAll(1))
+    broken = sound[:-1] + bytes((sound[-1] ^ 1,))
+    other = b"\x11\x11\x00\x00\x00"
+    assert requests_in(broken + sound) == (b"", (sound,))
+    assert requests_in(other + sound) == (b"", (sound,))
+    assert requests_in(sound + sound[:3]) == (sound[:3], (sound,))

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,3 +91,11 @@ def test_whatever_is_asked_the_gap_and_the_limit_per_lock_hold(asks: list[tuple[
     for door in (1, 2, 3):
         times = [pulse.at_ms for pulse in pulses if pulse.door == door]
         assert all(third - first >= 5_000 for first, third in zip(times, times[2:], strict=False))
+
+
+@pytest.mark.parametrize(("now_ms", "is_served"), [(999, True), (1_000, False)])
+def test_at_its_deadline_an_unlock_is_too_late(now_ms: int, *, is_served: bool) -> None:
+    """Given an unlock not after a second, when its turn comes a millisecond before, then it is served; then, not."""
+    turn = UnlockTurn(1, 4, before_ms=1_000)
+    _, call = call_next(asked(turn), PACING, now_ms)
+    assert call == (Serve(turn) if is_served else Refuse(turn, Rejected("deadline-passed")))

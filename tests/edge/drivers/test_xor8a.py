@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import pty
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from restante.edge.boards.steel import Deed, board_of
 from restante.edge.boards.xor8a import PtyXor8aBoard, WireKnobs
 from restante.edge.drivers.port import Accepted, Door, NoAck
 from restante.edge.drivers.xor8a import ByteOrder, Feedback, Xor8aDriver, XorBoard, XorBus, doors_in, doors_of
-from restante.edge.drivers.xor8a_frames import OpenOne
+from restante.edge.drivers.xor8a_frames import QUERY, QUERY_MARK, OpenOne, sealed
 
 C, O, U = Door.CLOSED, Door.OPEN, Door.UNKNOWN  # noqa: E741  # one letter a reading keeps the rows readable
 
@@ -76,6 +78,7 @@ async def test_a_line_that_is_not_there_is_said_so_and_tried_again(
         assert await driver.unlock(1) == NoAck()
         assert (await driver.read_all())[1].door is U
     assert any("No such file" in vars(record).get("fault", "") for record in caplog.records)
+    assert {vars(record)["path"] for record in caplog.records} == {str(path)}
     far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
     path.symlink_to(far_end.path)
     assert (await driver.read_all())[1].door is C
@@ -118,3 +121,23 @@ async def test_a_cable_pulled_in_mid_question_is_no_answer() -> None:
     far_end.close()
     assert (await reading)[1].door is U
     await driver.close()
+
+
+async def test_an_answer_of_another_board_is_none() -> None:
+    """Given a question to board 1, when board 2 answers, then nothing is known of board 1."""
+    far, near = pty.openpty()
+    loop = asyncio.get_running_loop()
+
+    def answer_for_another() -> None:
+        os.read(far, 99)
+        os.write(far, sealed(QUERY, 2, 0xFF, QUERY_MARK))
+
+    loop.add_reader(far, answer_for_another)
+    wiring = XorBoard(address=1, locks=1, status_bytes=1)
+    bus = XorBus(path=os.ttyname(near), boards=(wiring,), answer_ms=100, silence_ms=5, quiet_ms=20)
+    driver = Xor8aDriver(bus)
+    assert (await driver.read_all())[1].door is U
+    loop.remove_reader(far)
+    await driver.close()
+    os.close(far)
+    os.close(near)
