@@ -86,8 +86,9 @@ def main() -> int:
     asking.add_argument("--people", type=int, default=2_000, help="of each seed; 0 leaves the large bank out")
     asking.add_argument("--futures", type=int, default=50)
     asking.add_argument("--json", action="store_true")
-    found = list(rows(asking.parse_args()))
-    if "--json" in sys.argv:
+    asked = asking.parse_args()
+    found = list(rows(asked))
+    if asked.json:
         print(json.dumps(found))
         return 0
     names = ("bid prices", "rollout, smallest", "rollout", "rollout of first-come", "best")
