@@ -58,8 +58,8 @@ def drawn(one: Scarce, *, seeds: int, people: int, futures: int) -> dict[str, tu
         free, prices = free_table(one), price_table(one)
         plain = tried(one, free, asked).worth
         gains["bid prices"].append(tried(one, prices, asked).worth / plain - 1)
-        gains["rollout"].append(tried(one, prices, asked, ahead).worth / plain - 1)
-        gains["rollout of first-come"].append(tried(one, free, asked, ahead).worth / plain - 1)
+        gains["rollout"].append(tried(one, prices, asked, futures=ahead).worth / plain - 1)
+        gains["rollout of first-come"].append(tried(one, free, asked, futures=ahead).worth / plain - 1)
     wide = float(student.ppf((1 + CONFIDENCE) / 2, seeds - 1)) / np.sqrt(seeds)
     return {name: (float(np.mean(each)), float(np.std(each, ddof=1) * wide)) for name, each in gains.items()}
 

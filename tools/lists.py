@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from restante.carriers.lists import countries, hours, objects, parcels, places, points, reading, text, wording
+from restante.carriers.lists.city_dialects import CELLS, SITES
 from restante.carriers.lists.columns import Dialect, Kind
 from restante.carriers.lists.dialects import PARCELS, POINTS
 
@@ -14,7 +15,7 @@ def page(module: ModuleType) -> str:
     parts = (
         _opening(),
         _rules(module),
-        *(_kind(kind) for kind in (POINTS, PARCELS)),
+        *(_kind(kind) for kind in (POINTS, PARCELS, CELLS, SITES)),
         _words(),
         _countries(),
         _hours(),

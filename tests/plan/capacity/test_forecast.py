@@ -56,20 +56,20 @@ def _lived(outlook: Outlook, dwell: Dwell, ahead: int, *, rounds: int, seed: int
     counts = np.zeros((rounds, len(outlook.compartments)), dtype=np.int64)
     table = np.array([[hazards(dwell, hour, size, hours=200) for size in range(2)] for hour in range(WEEK_HOURS)])
 
-    def lives_on(noticed: int, size: int, waited: int, hours: int) -> NDArray[np.bool_]:
+    def lives_on(noticed: int, size: int, *, waited: int = 0, hours: int) -> NDArray[np.bool_]:
         chances = table[noticed % WEEK_HOURS, size, waited : waited + hours]
         return np.asarray((chance.random((rounds, hours)) >= chances).all(axis=1))
 
     for one in outlook.lying:
-        counts[:, one.compartment_size] += lives_on(one.noticed, one.size, one.waited, ahead)
+        counts[:, one.compartment_size] += lives_on(one.noticed, one.size, waited=one.waited, hours=ahead)
     for due in outlook.promised:
         comes = chance.random(rounds) < due.comes
-        counts[:, due.size] += comes & lives_on(outlook.hour + due.in_hours, due.size, 0, ahead - due.in_hours)
+        counts[:, due.size] += comes & lives_on(outlook.hour + due.in_hours, due.size, hours=ahead - due.in_hours)
     for hour in range(ahead):
         for size, mean in enumerate(outlook.arrivals[hour]):
             number = chance.poisson(mean, rounds)
             for nth in range(int(number.max(initial=0))):
-                stays = lives_on(outlook.hour + hour + 1, size, 0, ahead - hour - 1)
+                stays = lives_on(outlook.hour + hour + 1, size, hours=ahead - hour - 1)
                 counts[:, size] += (number > nth) & stays
     return counts
 

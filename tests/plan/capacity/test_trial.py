@@ -45,7 +45,9 @@ def test_the_same_people_the_same_outcome() -> None:
     """A trial takes no chance of its own."""
     people = drawn_requests(CROWDED, np.random.default_rng(3), count=300)
     ahead = drawn_futures(CROWDED, np.random.default_rng(4), futures=20)
-    assert tried(CROWDED, price_table(CROWDED), people, ahead) == tried(CROWDED, price_table(CROWDED), people, ahead)
+    assert tried(CROWDED, price_table(CROWDED), people, futures=ahead) == tried(
+        CROWDED, price_table(CROWDED), people, futures=ahead
+    )
 
 
 def test_a_rollout_betters_first_come() -> None:
@@ -53,7 +55,7 @@ def test_a_rollout_betters_first_come() -> None:
     people = drawn_requests(CROWDED, np.random.default_rng(5), count=2_000)
     ahead = drawn_futures(CROWDED, np.random.default_rng(6), futures=60)
     table = free_table(CROWDED)
-    assert tried(CROWDED, table, people, ahead).worth > 1.01 * tried(CROWDED, table, people).worth
+    assert tried(CROWDED, table, people, futures=ahead).worth > 1.01 * tried(CROWDED, table, people).worth
 
 
 def test_a_place_is_free_again_when_its_stay_ends() -> None:

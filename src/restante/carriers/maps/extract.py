@@ -4,7 +4,7 @@ Ways that leave the extract are cut where they do, so that no street leaps over 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from osmium.osm import Way as OsmWay
 
 from restante.core.refusals import Refusal
 from restante.plan.geometry import EARTH_RADIUS_M
+from restante.plan.importing.things import Thing
 from restante.plan.streets.ways import Way
 
 CREDIT: Final = "© OpenStreetMap contributors"
@@ -25,16 +26,6 @@ THING_KEYS: Final = ("building", "amenity", "shop", "office", "tourism", "leisur
 """Keys of what people live in, work in, or come by."""
 
 MOST_TAGS: Final = 200
-
-
-class Thing(msgspec.Struct, frozen=True):
-    """Something on the map: its OSM id (``way/4256``), its middle, its m² of ground (0 of a node), its tags."""
-
-    id: str
-    latitude: float
-    longitude: float
-    ground_m2: float
-    tags: Mapping[str, str]
 
 
 class Extract(msgspec.Struct, frozen=True):

@@ -91,7 +91,7 @@ def free_table(scarce: Scarce) -> Real:
     return _padded(scarce, [np.array([*[0.0] * count, np.inf]) for count in scarce.compartments])
 
 
-def tried(scarce: Scarce, prices: Real, requests: Requests, futures: Futures | None = None) -> Tried:
+def tried(scarce: Scarce, prices: Real, requests: Requests, *, futures: Futures | None = None) -> Tried:
     """Play requests through a bank that asks these prices; with futures, each choice is the best of a rollout.
 
     A rollout tries each place that serves, and turning away, on the same futures under the prices, and leaves what the
