@@ -27,8 +27,8 @@ def page(module: ModuleType) -> str:
 def _opening() -> str:
     words = (
         "What `restante import points` and `restante import parcels` read, what planning reads of demand and sites, "
-        "and the rules that each row is judged by ([how to use them](../how-to/bring-lists-in.md)). Delimited text, a JSON "
-        "list of objects (or an object with "
+        "and the rules that each row is judged by ([how to use them](../how-to/bring-lists-in.md)). Delimited text, a "
+        "JSON list of objects (or an object with "
         f"such a list under {_names(sorted(objects.LIST_KEYS))}) and GeoJSON are told apart by their first sign. The "
         f"encoding is found out from all bytes of the file ({_names(text.ENCODINGS)}), the delimiter "
         f"({', '.join(reading.DELIMITERS.values())}) from the header, the dialect from the names of the columns. "
