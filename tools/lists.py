@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from restante.carriers.lists import countries, hours, objects, parcels, places, points, reading, text, wording
+from restante.carriers.lists.city_dialects import CELLS, SITES
 from restante.carriers.lists.columns import Dialect, Kind
 from restante.carriers.lists.dialects import PARCELS, POINTS
 
@@ -14,7 +15,7 @@ def page(module: ModuleType) -> str:
     parts = (
         _opening(),
         _rules(module),
-        *(_kind(kind) for kind in (POINTS, PARCELS)),
+        *(_kind(kind) for kind in (POINTS, PARCELS, CELLS, SITES)),
         _words(),
         _countries(),
         _hours(),
@@ -25,8 +26,9 @@ def page(module: ModuleType) -> str:
 
 def _opening() -> str:
     words = (
-        "What `restante import points` and `restante import parcels` read, and the rules that they judge each row by "
-        "([how to use them](../how-to/bring-lists-in.md)). Delimited text, a JSON list of objects (or an object with "
+        "What `restante import points` and `restante import parcels` read, what planning reads of demand and sites, "
+        "and the rules that each row is judged by ([how to use them](../how-to/bring-lists-in.md)). Delimited text, a "
+        "JSON list of objects (or an object with "
         f"such a list under {_names(sorted(objects.LIST_KEYS))}) and GeoJSON are told apart by their first sign. The "
         f"encoding is found out from all bytes of the file ({_names(text.ENCODINGS)}), the delimiter "
         f"({', '.join(reading.DELIMITERS.values())}) from the header, the dialect from the names of the columns. "

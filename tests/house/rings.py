@@ -10,7 +10,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "words": frozenset(),
     "wire": frozenset({"cryptography", "msgspec", "rfc8785"}),
     "plan": frozenset({"highspy", "msgspec", "numba", "numpy", "pyvrp", "scipy"}),
-    "carriers": frozenset({"msgspec"}),
+    "carriers": frozenset({"msgspec", "osmium"}),
     "edge": frozenset({"cryptography", "msgspec", "rich", "websockets"}),
 }
 

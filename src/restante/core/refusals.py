@@ -85,6 +85,14 @@ CODES: dict[str, str] = {
     "list-line-too-long": "A line of the list is longer than is read; perhaps a quote is not closed.",
     "list-too-long": "The list has more rows than are read at once; divide it.",
     "list-country-unknown": "The country is none whose outline is known here.",
+    # streets
+    "extract-unreadable": "The file is no extract of OpenStreetMap, or it ends too early.",
+    "streets-absent": "No street of the extract may be gone along in this way.",
+    "place-off-street": "A place is farther from the nearest street than is allowed.",
+    "places-unconnected": "The streets of the extract lead from one of these places to the other by no way.",
+    # cities
+    "demand-absent": "Nobody is found who would be sent a parcel.",
+    "sites-absent": "Nothing is found where a point might stand.",
     # contacts
     "address-malformed": "The e-mail address has no form that mail can be sent to.",
     "address-not-latin": "The part of the e-mail address before the @ may hold Latin letters, digits and signs only.",

@@ -78,6 +78,12 @@ RULES: Final[dict[str, Rule]] = {
     "hours-backwards": Rule("A stretch of opening hours ends before it begins."),
     "never-open": Rule("The opening hours say that it is never open."),
     "hours-unknown": _warns("Nothing says when it is open, and it would be shown as open day and night."),
+    # demand and sites
+    "number-unreadable": Rule("A number is digits, perhaps with a decimal sign, and not negative."),
+    "demand-zero": Rule("Nobody there asks for a parcel, so the row changes nothing."),
+    "size-beyond": Rule("The row asks for a size that the ladder does not have."),
+    "kind-unknown": Rule("A site is for a bank or for a counter."),
+    "answer-unreadable": Rule("An answer is yes or no."),
     # parcels
     "reference-missing": Rule("The parcel has no reference of its carrier's."),
     "size-missing": Rule("The parcel has neither a size class nor all three sides."),

@@ -1,0 +1,1 @@
+"""Maps of others, read into what planning understands."""

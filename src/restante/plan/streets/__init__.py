@@ -1,0 +1,1 @@
+"""How long the ways between places are, on a city's own streets."""
