@@ -12,6 +12,7 @@ from restante.plan.siting.brief import PEAK, STORM, Brief, Scenario
 from restante.plan.siting.city import City, Numbers, walks_by_great_circle, walks_from_matrix
 from restante.plan.siting.comparing import compare, gini
 from restante.plan.siting.frontier import frontier, undominated
+from restante.plan.siting.improving import trials
 from restante.plan.siting.mixes import blocking, catalogue, erlang_room
 from restante.plan.siting.model import Model, model_of
 from restante.plan.siting.outcome import nothing_open, outcome_of, spent, turn
@@ -84,6 +85,17 @@ def test_a_proposal_for_a_small_town_is_the_best(seed: int) -> None:
     assert made.served_per_day == pytest.approx(sum(each.parcels_per_day for each in made.placed))
     assert made.served_per_day == pytest.approx(sum(each.served_per_day for each in made.districts))
     assert all(each.fullness <= 1 + 1e-9 for each in made.placed)
+
+
+def test_a_search_that_wanders_keeps_the_best() -> None:
+    """However far trials go downhill afterwards, the best plan seen is the one that is handed back."""
+    made = model(12, brief())
+    best = max(every_plan(made), key=lambda each: float(outcome_of(made, each).value.sum()))
+    value = float(outcome_of(made, best).value.sum())
+    now, kept = outcome_of(made, every_plan(made)[0]), best.copy()
+    draws = np.random.default_rng(1).random((500, 6))
+    assert trials(made, now, (draws, np.inf, kept, value)) == value
+    assert (kept == best).all()
 
 
 def test_a_share_of_a_district_is_kept() -> None:

@@ -13,6 +13,8 @@ from restante.plan.siting.outcome import Outcome, outcome_of, shortage, spent, t
 from restante.plan.siting.search import Progress, Search
 
 CHUNK = 2_000
+LOSS = 3e-3
+"""The share of the value that a change may lose at first."""
 
 
 def improved(model: Model, mix: Indices, *, search: Search, chunks: int) -> Indices:
@@ -23,8 +25,8 @@ def improved(model: Model, mix: Indices, *, search: Search, chunks: int) -> Indi
     for chunk in range(chunks):
         if search.stop():
             break
-        allowed = 1e-4 * max(1.0, abs(best_value)) * (1 - chunk / chunks) ** 2
-        value = trials(model, now, (chance.random((CHUNK, 6)), allowed, best))
+        allowed = LOSS * abs(best_value) * (1 - chunk / chunks) ** 2
+        value = trials(model, now, (chance.random((CHUNK, 6)), allowed, best, best_value))
         if value > best_value:
             best_value = value
             search.tell(Progress("moving", best_value, np.inf))
@@ -40,15 +42,17 @@ def judged(model: Model, now: Outcome) -> float:
 
 
 @compiled
-def trials(model: Model, now: Outcome, given: tuple[Numbers, float, Indices]) -> float:
-    """Try changes drawn from the numbers given; ``now`` moves on, the best mixes are written down. The best value."""
-    draws, allowed, best = given
+def trials(model: Model, now: Outcome, given: tuple[Numbers, float, Indices, float]) -> float:
+    """Try changes drawn from the numbers given; ``now`` moves on, mixes better than the best are written down.
+
+    The best value, which is the one given where nothing better was found.
+    """
+    draws, allowed, best, best_value = given
     cost = 0.0
     for site in range(len(now.mix)):
         if now.mix[site] >= 0:
             cost += model.cost[site, now.mix[site]]
-    value = judged(model, now)
-    reached, best_value = value, -np.inf
+    reached = judged(model, now)
     sites, mixes, before = np.empty(2, np.int64), np.empty(2, np.int64), np.empty(2, np.int64)
     for row in range(len(draws)):
         count = propose(model, now, (draws[row], sites, mixes))
@@ -64,13 +68,13 @@ def trials(model: Model, now: Outcome, given: tuple[Numbers, float, Indices]) ->
         found = judged(model, now)
         if found >= reached - allowed:
             reached, cost = found, cost + extra
-            if found > max(value, best_value) + 1e-9:
+            if found > best_value + 1e-9:
                 best_value = found
                 best[:] = now.mix
         else:
             for at in range(count - 1, -1, -1):
                 turn(model, now, (sites[at], before[at]))
-    return max(best_value, value)
+    return best_value
 
 
 @compiled
