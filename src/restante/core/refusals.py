@@ -139,6 +139,17 @@ CODES: dict[str, str] = {
     "size-missing": "A parcel is announced with its dimensions or with the name of a size class.",
     "zone-unknown": "The time zone is none of the IANA database.",
     "hours-malformed": "Opening hours are a weekday (0 is Monday) and minutes of the day, opening before closing.",
+    # planning
+    "plan-no-demand": "There is no demand to plan for.",
+    "plan-value-malformed": "A number of the snapshot or of what is asked for is none that can be.",
+    "plan-cell-unreachable": "Cells are farther than anybody walks from every site that may open.",
+    "plan-site-unreachable": "A site that has to open is farther from every cell than anybody walks; perhaps at sea.",
+    "plan-site-unknown": "A site, cell or district is named that the snapshot does not have.",
+    "plan-sites-contradict": "Sites that have to be open are more than may open, or are forbidden at the same time.",
+    "plan-too-few-sites": "More points are asked for than there are sites that may open.",
+    "plan-budget-too-small": "The budget does not pay for what has to be open.",
+    "plan-coverage-too-low": "The coverage asked for a district cannot be reached under the other constraints.",
+    "plan-capacity-short": "All sites that may open together have not the room for the demand.",
     # callers
     "api-key-missing": "The request carries no API key; send 'Authorization: Bearer rst_…'.",
     "api-key-wrong": "The API key is not known, was revoked, or is past its end.",

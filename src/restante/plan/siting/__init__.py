@@ -1,0 +1,1 @@
+"""Where points stand and how large they are: proposals with a proven distance to the best."""
