@@ -93,6 +93,12 @@ CODES: dict[str, str] = {
     # cities
     "demand-absent": "Nobody is found who would be sent a parcel.",
     "sites-absent": "Nothing is found where a point might stand.",
+    # routing
+    "routing-malformed": "The snapshot of a day's routing contradicts itself, so that no plan can be made of it.",
+    "routing-fleet": "The vans together cannot carry what is to be delivered.",
+    "routing-unreachable": "No van that may take the parcel is in time, or large enough, at any of its options.",
+    "routing-compartments": "More parcels can go only to this stop than it has compartments for.",
+    "routing-unserved": "The parcel stands in no tour of the best plan that was found.",
     # contacts
     "address-malformed": "The e-mail address has no form that mail can be sent to.",
     "address-not-latin": "The part of the e-mail address before the @ may hold Latin letters, digits and signs only.",

@@ -1,0 +1,115 @@
+"""Runs of the routing search over published instances, kept in a file so that they can be resumed, and their table."""
+
+import json
+import statistics
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.routing_instances import Instance
+from restante.plan.routing.checker import violations
+from restante.plan.routing.proposal import Visit
+from restante.plan.routing.solving import Effort, Progress, Search
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One search: processor seconds it was given, what it reached, and what the judge found wrong with it."""
+
+    name: str
+    seed: int
+    seconds: float
+    vehicles: int
+    distance: float
+    unserved: int
+    wrong: list[str]
+    iterations: int
+    best_after_s: float
+    tours: list[list[tuple[int, int]]]
+
+
+def run(instance: Instance, *, seed: int, seconds: float) -> Run:
+    """Search for so many processor seconds of this process, compilation not counted, and have the plan judged."""
+    best: dict[str, float] = {"metres": float("inf"), "after": 0.0, "iterations": 0}
+    began = 0.0
+
+    def spent() -> float:
+        return (time.process_time() - began) / seconds
+
+    def watch(progress: Progress) -> None:
+        best["iterations"] = progress.iterations
+        if not progress.unserved and progress.metres < best["metres"] - 1e-6:
+            best["metres"], best["after"] = progress.metres, time.process_time() - began
+
+    search = Search(instance.day, seed, (Effort(spent=spent, seconds=seconds), watch))
+    search.prepare({}, 0.0)
+    began = time.process_time()
+    plan = search.run()
+    wrong = sorted({one.rule for one in violations(instance.day, plan)})
+    tours = [
+        [(one.request, one.option) for step in tour.steps if isinstance(step, Visit) for one in step.choices]
+        for tour in plan.tours
+    ]
+    return Run(
+        instance.name, seed, seconds, plan.vans, plan.metres, len(plan.unserved), wrong,
+        int(best["iterations"]), best["after"], tours,
+    )  # fmt: skip
+
+
+def runs(instances: Iterable[Instance], kept: Path, *, seeds: int, seconds: float) -> list[Run]:
+    """All runs asked for; those that stand in the file are not repeated, new ones are added to it one by one."""
+    done = _read(kept)
+    wanted = []
+    for instance in instances:
+        for seed in range(seeds):
+            key = (instance.name, seed, seconds)
+            if key not in done:
+                done[key] = run(instance, seed=seed, seconds=seconds)
+                with kept.open("ab") as file:
+                    file.write(msgspec.json.encode(done[key]) + b"\n")
+            wanted.append(done[key])
+    return wanted
+
+
+def _read(kept: Path) -> dict[tuple[str, int, float], Run]:
+    if not kept.exists():
+        return {}
+    found = [msgspec.json.decode(line, type=Run) for line in kept.read_bytes().splitlines()]
+    return {(one.name, one.seed, one.seconds): one for one in found}
+
+
+def report(instances: list[Instance], done: list[Run], *, as_json: bool) -> None:
+    """A row for each instance with the median over seeds, and one for each class with the average of its gaps."""
+    rows = [_row(instance, [one for one in done if one.name == instance.name]) for instance in instances]
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("instance", "vans", "best", "metres", "gap %", "published average %", "iterations/s", "wrong")
+    for row in rows:
+        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row.values()))
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        groups.setdefault(str(row["instance"]).rpartition("_")[0], []).append(float(str(row["gap"])))
+        groups.setdefault("all", []).append(float(str(row["gap"])))
+    for name, gaps in groups.items():
+        table.add_row(name, "", "", "", f"{statistics.mean(gaps):.2f}", "", "", "")
+    Console().print(table)
+
+
+def _row(instance: Instance, done: list[Run]) -> dict[str, object]:
+    known = instance.published
+    distance = statistics.median(one.distance for one in done)
+    average = known.average_distance
+    return {
+        "instance": instance.name,
+        "vans": statistics.median(one.vehicles for one in done),
+        "best": known.vehicles,
+        "metres": distance,
+        "gap": 100 * (distance / known.distance - 1),
+        "published": 100 * (average / known.distance - 1) if average else "",
+        "speed": statistics.median(one.iterations / one.seconds for one in done),
+        "wrong": ", ".join(sorted({rule for one in done for rule in one.wrong})),
+    }

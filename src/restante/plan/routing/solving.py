@@ -1,0 +1,209 @@
+"""A day's tours by large-neighbourhood search: the fewest vans first, then metres.
+
+The scheme is that of Dumez, Lehuédé and Péton (Transportation Research B 144, 2021), as published: ruin and recreate
+over delivery options, record-to-record acceptance, set partitioning over the tours met every so many iterations.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from restante.plan.routing.assembly import assemble
+from restante.plan.routing.chance import stream
+from restante.plan.routing.day import Day, Errand, flaws
+from restante.plan.routing.driving import proposal
+from restante.plan.routing.figures import UNBOUND, figures, kinds
+from restante.plan.routing.obstacles import obstacles
+from restante.plan.routing.pool import Pool, no_tours
+from restante.plan.routing.proposal import Proposal, Shortfall
+from restante.plan.routing.routes import FIRST_BREAK, Work, idle
+from restante.plan.routing.search import Kept, Leg, Trail, advance, new_trail, stand_at
+
+CHUNK = 500
+FIRST_SLACK = 0.015
+FLEET_SHARE = 0.3
+"""At most this share of the effort goes into sending out fewer vans."""
+
+ASSEMBLIES = 8
+"""How often, spread over the effort, tours are put together anew."""
+
+ASSEMBLY_SHARE = 0.03
+
+
+class Effort(msgspec.Struct, frozen=True):
+    """How long to search: so many iterations, or until ``spent`` (the share of some time that is over) reaches 1.
+
+    With iterations alone a plan follows from snapshot and seed. ``seconds`` bounds what HiGHS takes, if time counts.
+    """
+
+    iterations: int = 10**12
+    spent: Callable[[], float] = lambda: 0.0
+    seconds: float = math.inf
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Where a search stands: the share of its effort, and the best plan so far."""
+
+    share: float
+    iterations: int
+    vans: int
+    metres: float
+    unserved: int
+
+
+def plan_routes(
+    day: Day,
+    *,
+    seed: int,
+    effort: Effort,
+    progress: Callable[[Progress], None] = lambda _: None,
+    before: Mapping[int, int] | None = None,
+    move_m: float = 0.0,
+) -> Proposal | Shortfall:
+    """The best plan found for a day; a shortfall, with what stands in the way, when not everybody could be served.
+
+    ``before`` names the van that requests were last planned on, and ``move_m`` what it costs to take one off it.
+    Refusals, in the shortfall: ``routing-malformed``, and those of ``obstacles``.
+    """
+    if wrong := flaws(day):
+        return Shortfall(tuple(wrong), Proposal((), 0.0, tuple(range(len(day.requests)))))
+    search = Search(day, seed, (effort, progress))
+    search.prepare(before or {}, move_m)
+    best = search.run()
+    return Shortfall(tuple(obstacles(day, best)), best) if best.unserved else best
+
+
+class Search:
+    """One search over one day: its arrays, and how much of the effort is spent."""
+
+    def __init__(self, day: Day, seed: int, limits: tuple[Effort, Callable[[Progress], None]]) -> None:
+        self._day, self._seed = day, seed
+        self._effort, self._progress = limits
+        self._done = 0
+        self._work: Work
+        self._trail: Trail
+        self._pool: Pool
+
+    def prepare(self, before: Mapping[int, int], move_m: float) -> None:
+        """Lay out the arrays, and compile what was not compiled yet, which no effort is spent on."""
+        self._figures = figures(self._day, before=before, move_m=move_m)
+        self._work = idle(self._figures, stream(self._seed))
+        self._pool = no_tours(self._figures)
+        self._trail = new_trail(self._work)
+        advance(self._work, self._trail, (self._pool, Leg(0, 0.0, len(self._day.vans))))
+
+    def run(self) -> Proposal:
+        """Serve everybody, with as few vans as asked for, then on as few metres, until the effort is spent."""
+        most_vans = len(self._day.vans)
+        self._advance(1.0, most_vans, until_served=True)
+        if self._day.vans_first and not self._trail.best.unserved[0]:
+            most_vans = self._fewer_vans()
+        self._shorten(most_vans)
+        return proposal(self._day, self._trail.best)
+
+    def _share(self) -> float:
+        return max(self._done / self._effort.iterations, self._effort.spent())
+
+    def _advance(self, until: float, most_vans: int, *, until_served: bool = False) -> None:
+        """Search up to a share of the effort; or only until everybody is served."""
+        while (share := self._share()) < until and not (until_served and not self._trail.best.unserved[0]):
+            slack = FIRST_SLACK * (1.0 - share)
+            chunk = min(CHUNK, self._effort.iterations - self._done)
+            self._done += advance(self._work, self._trail, (self._pool, Leg(chunk, slack, most_vans)))
+            self._tell()
+
+    def _tell(self) -> None:
+        best = self._trail.best
+        self._progress(Progress(self._share(), self._done, _vans(best), float(best.metres[0]), int(best.unserved[0])))
+
+    def _fewer_vans(self) -> int:
+        """Empty one tour after another, as long as everybody finds a place in those that are left."""
+        fewest = fewest_vans(self._day)
+        while (vans := _vans(self._trail.best)) > fewest and self._share() < FLEET_SHARE:
+            known, since = self._trail, self._share()
+            self._stand_at(_without_a_tour(self._day, known.best))
+            self._advance(min(FLEET_SHARE, since + FLEET_SHARE / 2), vans - 1, until_served=True)
+            if self._trail.best.unserved[0]:
+                self._stand_at(known.best)
+                return vans
+        return vans
+
+    def _shorten(self, most_vans: int) -> None:
+        """Search with this many vans to the end, and now and then put together the best of all tours met."""
+        since = self._share()
+        for number in range(1, ASSEMBLIES + 1):
+            self._advance(since + (1.0 - since) * number / ASSEMBLIES, most_vans)
+            if not self._trail.best.unserved[0] and self._is_free_to_assemble():
+                limits = (most_vans, float(self._trail.best.metres[0]), self._effort.seconds * ASSEMBLY_SHARE)
+                tours = assemble(self._figures, self._pool, limits)
+                if tours is not None:
+                    self._stand_at(_assembled(self._day, self._pool, (tours, self._trail.best)))
+                    self._tell()
+
+    def _is_free_to_assemble(self) -> bool:
+        """Tours put together anew belong to no van in particular: none may be out, and none be dear to requests."""
+        return self._figures.move_m == 0.0 and not any(van.begun for van in self._day.vans)
+
+    def _stand_at(self, kept: Kept) -> None:
+        stand_at(self._work, kept)
+        self._trail = new_trail(self._work)
+
+
+def fewest_vans(day: Day) -> int:
+    """A bound from below: so many of the largest vans are needed to carry the load, in any dimension, in all trips."""
+    most = 1
+    deliveries = [request.load for request in day.requests if request.errand is Errand.DELIVERY]
+    for dimension in range(len(day.vans[0].capacity) if day.vans else 0):
+        left = sum(load[dimension] for load in deliveries)
+        rooms = sorted((van.capacity[dimension] * (1 + van.reloads) for van in day.vans), reverse=True)
+        needed = 0
+        for room in rooms:
+            if left > 1e-9:
+                left, needed = left - room, needed + 1
+        most = max(most, needed)
+    return most
+
+
+def _twin(kept: Kept) -> Kept:
+    return Kept(kept.entries.copy(), kept.length.copy(), kept.chosen.copy(), kept.unserved.copy(), kept.metres.copy())
+
+
+def _vans(kept: Kept) -> int:
+    """How many vans have somebody to serve."""
+    return sum(bool((row[:length] >= 0).any()) for row, length in zip(kept.entries, kept.length, strict=True))
+
+
+def _without_a_tour(day: Day, best: Kept) -> Kept:
+    """The solution less its tour with the fewest requests, whose breaks stay."""
+    kept = _twin(best)
+    served = {
+        van: int((kept.entries[van, : kept.length[van]] >= 0).sum())
+        for van in range(len(day.vans))
+        if day.vans[van].begun is None and (kept.entries[van, : kept.length[van]] >= 0).any()
+    }
+    van = min(served, key=lambda one: (served[one], one))
+    tour = kept.entries[van, : kept.length[van]].copy()
+    kept.chosen[tour[tour >= 0]] = UNBOUND
+    rests = tour[tour <= FIRST_BREAK]
+    kept.entries[van, : len(rests)], kept.length[van] = rests, len(rests)
+    return kept
+
+
+def _assembled(day: Day, pool: Pool, what: tuple[list[int], Kept]) -> Kept:
+    """These tours of the pool as a solution: each goes to the next van of its kind, and the other vans stay."""
+    tours, like = what
+    kept = _twin(like)
+    owner = [at for at, request in enumerate(day.requests) for _ in request.options]
+    waiting = {number: int(pool.kind[number]) for number in tours}
+    for van, kind in enumerate(kinds(day)):
+        number = next((one for one, its in waiting.items() if its == kind), None)
+        rests = [FIRST_BREAK - rest for rest in range(len(day.vans[van].breaks))]
+        entries = rests if number is None else [int(entry) for entry in pool.entries[number, : pool.length[number]]]
+        kept.length[van] = len(entries)
+        for column, entry in enumerate(entries):
+            kept.entries[van, column] = owner[entry] if entry >= 0 else entry
+            if entry >= 0:
+                kept.chosen[owner[entry]] = entry
+        waiting.pop(-1 if number is None else number, None)
+    return kept
