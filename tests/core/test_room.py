@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import msgspec
@@ -390,6 +390,13 @@ def numbered(before: int, told: list[Instant]) -> list[int]:
     for at in told:
         numbers.append(promise_number(numbers[-1], at))
     return numbers[1:]
+
+
+def test_the_number_of_a_promise_is_above_the_seconds_since_2026() -> None:
+    """Given the second day of 2026, then numbers begin above a day's seconds, and rise by one within a second."""
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    assert numbered(0, [at, at]) == [86_401, 86_402]
+    assert numbered(100_000, [at]) == [100_001]
 
 
 @pytest.mark.parametrize("at", [NUMBERED_SINCE, NUMBERED_SINCE - timedelta(days=9_000)])

