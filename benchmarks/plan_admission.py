@@ -18,7 +18,7 @@ from rich.table import Table
 from scipy.stats import t as student
 
 from restante.plan.capacity.admission import Scarce, best_policy, by_bid_prices, earned, first_come, rolled_out
-from restante.plan.capacity.trial import drawn_futures, drawn_requests, free_table, price_table, tried
+from restante.plan.capacity.trial import Requests, drawn_futures, drawn_requests, free_table, price_table, tried
 
 STAY_HOURS: Final = 24.0
 SMALL: Final = ((6, 4, 2), (3, 3, 3, 3))
@@ -48,18 +48,22 @@ def exact(one: Scarce) -> dict[str, float]:
     return gains | {"best": best_policy(one).at_least / plain - 1}
 
 
-def drawn(one: Scarce, *, seeds: int, people: int, futures: int) -> dict[str, tuple[float, float]]:
-    """Mean gains over first-come and half of their interval; rollout from prices and from first-come."""
-    gains: dict[str, list[float]] = {"bid prices": [], "rollout": [], "rollout of first-come": []}
+def drawn(one: Scarce, *, seeds: int, people: int, looking_ahead: int, futures: int) -> dict[str, tuple[float, float]]:
+    """Mean gains over first-come and half of their interval; of rollouts on the first people of each seed only."""
+    gains: dict[str, list[float]] = {}
+    free, prices = free_table(one), price_table(one)
     for seed in range(seeds):
         chance = np.random.default_rng(seed)
         asked = drawn_requests(one, chance, count=people)
         ahead = drawn_futures(one, chance, futures=futures)
-        free, prices = free_table(one), price_table(one)
         plain = tried(one, free, asked).worth
-        gains["bid prices"].append(tried(one, prices, asked).worth / plain - 1)
-        gains["rollout"].append(tried(one, prices, asked, futures=ahead).worth / plain - 1)
-        gains["rollout of first-come"].append(tried(one, free, asked, futures=ahead).worth / plain - 1)
+        gains.setdefault("bid prices", []).append(tried(one, prices, asked).worth / plain - 1)
+        if looking_ahead:
+            few = Requests(*(column[:looking_ahead] for column in (asked.at_hours, asked.size, asked.stay_hours)))
+            plain = tried(one, free, few).worth
+            gains.setdefault("rollout", []).append(tried(one, prices, few, futures=ahead).worth / plain - 1)
+            first = tried(one, free, few, futures=ahead).worth / plain - 1
+            gains.setdefault("rollout of first-come", []).append(first)
     wide = float(student.ppf((1 + CONFIDENCE) / 2, seeds - 1)) / np.sqrt(seeds)
     return {name: (float(np.mean(each)), float(np.std(each, ddof=1) * wide)) for name, each in gains.items()}
 
@@ -74,7 +78,8 @@ def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 if compartments in SMALL:
                     yield case | {name: (gain, 0.0) for name, gain in exact(one).items()}
                 elif asked.people:
-                    yield case | drawn(one, seeds=asked.seeds, people=asked.people, futures=asked.futures)
+                    each = {"people": asked.people, "looking_ahead": asked.looking_ahead, "futures": asked.futures}
+                    yield case | drawn(one, seeds=asked.seeds, **each)
 
 
 def main() -> int:
@@ -83,7 +88,8 @@ def main() -> int:
     asking.add_argument("--loads", type=float, nargs="+", default=LOADS)
     asking.add_argument("--steps", type=float, nargs="+", default=STEPS)
     asking.add_argument("--seeds", type=int, default=10)
-    asking.add_argument("--people", type=int, default=2_000, help="of each seed; 0 leaves the large bank out")
+    asking.add_argument("--people", type=int, default=20_000, help="of each seed; 0 leaves the large bank out")
+    asking.add_argument("--looking-ahead", type=int, default=0, help="of them with rollouts, which take long")
     asking.add_argument("--futures", type=int, default=50)
     asking.add_argument("--json", action="store_true")
     asked = asking.parse_args()

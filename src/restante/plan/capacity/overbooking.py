@@ -43,6 +43,7 @@ def safe_overbooking(prospect: Prospect, size: int, *, comes: float, limit: floa
     """How many parcels of a size, each of which comes with the chance ``comes``, may be promised besides.
 
     The chance that the drop finds the bank full stays at ``limit`` or below. None are safe where it is above already.
+    Beyond ``MOST_PROMISES`` nobody looks for more.
     """
     assert 0 < comes <= 1, "what never comes needs no promise"
     assert 0 < limit < 1, "a limit lies between 0 and 1"
