@@ -1,18 +1,22 @@
 """Maximal covering: so many sites that as much demand as can be lies within reach of one, with a proof.
 
 Covering is a p-median in which a cell costs nothing where a site within reach is open and its whole demand elsewhere
-(Church and ReVelle, Geographical Analysis 8, 1976), so prices, swaps and branching are those of the p-median.
+(Church and ReVelle, Geographical Analysis 8, 1976), so swapping is that of the p-median and gives a plan to start from.
+Its linear program is nearly whole, where prices of so few different costs are slow: HiGHS proves the rest.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from scipy.sparse import csr_matrix, vstack
 
 from restante.core.refusals import Refusal
-from restante.plan.siting.medians import refused, solved
+from restante.plan.siting.interchange import improved
+from restante.plan.siting.medians import first, refused
+from restante.plan.siting.program import Effort, Program, solve
 from restante.plan.siting.search import Search
-from restante.plan.siting.table import Numbers, table_of
+from restante.plan.siting.table import Flags, Numbers, grain_of, table_of
 
 
 class Covering(msgspec.Struct, frozen=True):
@@ -49,8 +53,46 @@ def maximal_covering(
         return no
     must = np.zeros(cost.shape[1], np.bool_)
     must[list(kept)] = True
-    # What no site reaches or nobody asks for costs the same whatever opens.
-    matters = cost.min(axis=1) < cost.max(axis=1)
-    constant = float(cost[~matters].min(axis=1).sum())
-    found = solved(table_of(cost[matters], must), points, search=search or Search())
-    return Covering(found.opened, total - constant - found.cost, total - constant - found.bound)
+    search, table = search or Search(), table_of(cost, must)
+    return _proven(reach, improved(table, first(table, points), search), must, search=search)
+
+
+def _proven(reach: Reach, opened: Flags, must: Flags, *, search: Search) -> Covering:
+    """The best HiGHS finds from a start, and its bound."""
+    within = reach.distance <= reach.limit
+    start = np.concatenate((opened, within[:, opened].any(axis=1))).astype(np.float64)
+    effort = Effort(
+        search.stop, absolute_gap=0.999 * grain_of(reach.demand[None]) or 1e-9, start=start, seed=search.seed
+    )
+    answer = solve(_program(reach, must, int(opened.sum())), effort)
+    if answer.values.size:
+        found = answer.values[: len(opened)] > 0.5
+        opened = max((opened, found), key=lambda each: _covered(reach, within, each))
+    covered = _covered(reach, within, opened)
+    bound = min(-answer.bound, float(reach.demand.sum()))
+    if grain_of(reach.demand[None]):
+        bound = float(np.floor(bound + 1e-6))
+    return Covering(tuple(int(site) for site in np.flatnonzero(opened)), covered, max(bound, covered))
+
+
+def _covered(reach: Reach, within: Flags, opened: Flags) -> float:
+    return float(reach.demand[within[:, opened].any(axis=1)].sum())
+
+
+def _program(reach: Reach, must: Flags, points: int) -> Program:
+    """First a variable per site, then one per cell, which is covered only if a site within reach is open."""
+    cells, sites = reach.distance.shape
+    cell, site = np.nonzero(reach.distance <= reach.limit)
+    every = np.arange(cells)
+    rows = csr_matrix((np.ones(cells), (every, sites + every)), (cells, sites + cells))
+    rows = rows - csr_matrix((np.ones(len(cell)), (cell, site)), rows.shape)
+    count = csr_matrix((np.ones(sites), (np.zeros(sites, np.int64), np.arange(sites))), (1, sites + cells))
+    kept = csr_matrix((must.astype(np.float64), (np.zeros(sites, np.int64), np.arange(sites))), (1, sites + cells))
+    return Program(
+        costs=np.concatenate((np.zeros(sites), -reach.demand)),
+        upper=np.ones(sites + cells),
+        whole=np.arange(sites + cells) < sites,
+        rows=csr_matrix(vstack([rows, count, kept])),
+        row_lower=np.concatenate((np.full(cells, -np.inf), [points, must.sum()])),
+        row_upper=np.concatenate((np.zeros(cells), [points, np.inf])),
+    )

@@ -73,7 +73,10 @@ def searched(model: Model, starts: list[Indices], *, search: Search) -> tuple[In
         ceiling, now = lowered(model, ceiling, value)
         if number % TRY_EVERY == 0:
             if is_affordable(model, now.dear) and _value(model, now.dear) > value:
-                mix, value = now.dear, _value(model, now.dear)
+                mix = now.dear
+            # By turns, so that whenever time is up both the plan and its bound have had their share of it.
+            mix = improved(model, mix, search=msgspec.structs.replace(search, seed=search.seed + number), chunks=1)
+            value = _value(model, mix)
             search.tell(Progress("bounding", value, ceiling.bound))
         if search.stop() or _is_done(ceiling, value):
             break
