@@ -15,8 +15,8 @@ from restante.core.events import ParcelEvent
 from restante.core.ids import CommandId, Lane
 from restante.core.refusals import Fault, Refusal
 from restante.hub.engine import Accepted, Draft, Engine, keys_of_all
-from restante.sim.rows import RowLedger
-from restante.store.ledger import Batch, Changes, OutcomeUnknown, RowsRefused, StoreDown
+from restante.sim.rows import RowBatch, RowLedger
+from restante.store.ledger import Changes, OutcomeUnknown, RowsRefused, StoreDown
 from tests.fixtures.ledgers import accepted, town
 from tests.fixtures.lives import NOW
 
@@ -34,7 +34,7 @@ class Failing(RowLedger):
         self.faults: list[Fault] = []
 
     @asynccontextmanager
-    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[Batch]:
+    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:
         """A batch, or the next fault."""
         if self.faults:
             raise self.faults.pop(0)
@@ -90,22 +90,24 @@ async def _decided(rows: RowLedger, commands: list[Any]) -> Changes:
 
 
 @pytest.mark.parametrize(("max_batch", "sizes"), [(4, [4, 4, 2]), (5, [4, 4, 2]), (6, [6, 4]), (2, [2] * 5)])
-async def test_a_batch_is_filled_to_its_bound(max_batch: int, sizes: list[int]) -> None:
+async def test_a_batch_is_filled_to_its_bound(
+    monkeypatch: pytest.MonkeyPatch, max_batch: int, sizes: list[int]
+) -> None:
     """Given five callers of two commands each, when they come at once, then batches are as large as may be."""
     rows = RowLedger()
     await rows.ensure_lanes(1)
     load = await town(rows, points=1)
     commands = load.commands(10, 10)[:10]
     engine = engine_over(rows, max_batch=max_batch)
+    run = engine._run
     pairs = [commands[at : at + 2] for at in range(0, 10, 2)]
     found = list[int]()
-    run = engine._run
 
     async def counted(batch: Any) -> Any:
         found.append(len(batch))
         return await run(batch)
 
-    engine._run = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(engine, "_run", counted)
     await asyncio.gather(*(engine.submit_all(pair) for pair in pairs))
     assert found == sizes
     assert engine.queued == {}
