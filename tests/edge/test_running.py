@@ -18,8 +18,7 @@ from restante.edge.book import Book
 from restante.edge.book_file import BookFull, BookUnreadable
 from restante.edge.drivers.evidence import Evidence, Unknown
 from restante.edge.drivers.port import Accepted, Answer, Door, DoorReading, Item, LockBoard, NoAck
-from restante.edge.inputs import CodeEntered, DoorsSeen, ForkTold, OpeningEnded, ParcelScanned, Ticked, Woke
-from restante.edge.keeping import KeptAgent, next_boot
+from restante.edge.inputs import CodeEntered, DoorsSeen, ForkTold, OpeningEnded, ParcelScanned, Ticked
 from restante.edge.running import Running, Wall
 from restante.edge.screens import OUT_OF_SERVICE
 from restante.edge.state import Stage
@@ -560,21 +559,6 @@ async def test_a_bug_in_what_runs_beside_is_told_and_an_end_is_not(caplog: pytes
     await until(lambda: len(source._tasks) == 1)
     await source.stop()
     assert [(record.getMessage(), record.levelname) for record in caplog.records] == [("bug", "CRITICAL")]
-
-
-async def test_a_start_is_told_once_the_book_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a disk that is full at the start, when the first tick finds space, then the start is on record, once."""
-    rig = installed()
-    source = at_work(rig, KeptAgent(rig.book))
-    source.boot = next_boot(rig.book)
-    source._sync = sync.Resting(1 << 60)
-    before = len(rig.facts("started"))
-    with monkeypatch.context() as space:
-        full(rig, space)
-        source.take(Woke("test"))
-    source.tick()
-    source.tick()
-    assert len(rig.facts("started")) == before + 1
 
 
 async def test_what_a_session_does_is_a_moment_each(lines: Lines, tmp_path: Path) -> None:

@@ -417,7 +417,7 @@ def test_pings_are_numbered_and_half_a_minute_apart() -> None:
 
 def test_what_is_acknowledged_after_a_nack_is_not_sent_again() -> None:
     """Given entries refused from the third on, when they are acknowledged after all, then only later ones go up."""
-    state, _ = live(10)
+    state: sync.State = live(10)[0]
     state, _ = step(state, Heard(wire.Nack(1, 3, "busy", 1)), 0)
     state, effects = step(state, Heard(wire.Ack(1, 8, ZEROS, 1)), 0)
     assert effects == (Acknowledge(Head(1, 8, ZEROS)),)
@@ -434,7 +434,7 @@ def test_a_tail_that_is_refused_from_before_its_first_entry_goes_up_whole() -> N
 
 def test_what_a_nack_took_back_is_not_taken_back_twice() -> None:
     """Given a nack that took acknowledgements back, when a later one goes less far, then the book is told no more."""
-    state, _ = live(10, acked=8, resume_from=9)
+    state: sync.State = live(10, acked=8, resume_from=9)[0]
     state, effects = step(state, Heard(wire.Nack(1, 4, "journal-gap", 1)), 0)
     assert effects == (ResendFrom(1, 4),)
     assert step(state, Heard(wire.Nack(1, 6, "journal-gap", 1)), 0)[1] == ()
