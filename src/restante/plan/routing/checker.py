@@ -91,7 +91,7 @@ def _times(day: Day, plan: Proposal) -> Iterator[Violation]:
         van, at, free_s = day.vans[tour.van], _begins_at(day, tour), tour.leave_s
         yield from _late("leaves-early", f"van {tour.van}", _may_leave_s(day, van) - tour.leave_s)
         for number, step in enumerate(tour.steps):
-            where, place = f"van {tour.van}, step {number}", _place(day, tour, step, at)
+            where, place = f"van {tour.van}, step {number}", _place(day, tour, step, at=at)
             yield from _late("travels-too-fast", where, free_s + float(day.seconds[at, place]) - step.start_s)
             if isinstance(step, Visit):
                 yield from _service(day, where, step)
@@ -160,22 +160,22 @@ def _carried(day: Day, tour: Tour, dimension: int) -> Iterator[float]:
     collected = begun.collected[dimension] if begun else 0.0
     for number, trip in enumerate(trips):
         later = [visit for following in trips[number + 1 :] for visit in following]
-        to_deliver = sum(_weight(day, choice, dimension, +1) for visit in trip for choice in visit.choices)
+        to_deliver = sum(_weight(day, choice, dimension, way=+1) for visit in trip for choice in visit.choices)
         to_deliver += sum(
-            _weight(day, choice, dimension, +1)
+            _weight(day, choice, dimension, way=+1)
             for visit in later
             for choice in visit.choices
             if day.requests[choice.request].aboard is not None
         )
         yield collected + to_deliver
         for visit in trip:
-            to_deliver -= sum(_weight(day, choice, dimension, +1) for choice in visit.choices)
-            collected += sum(_weight(day, choice, dimension, -1) for choice in visit.choices)
+            to_deliver -= sum(_weight(day, choice, dimension, way=+1) for choice in visit.choices)
+            collected += sum(_weight(day, choice, dimension, way=-1) for choice in visit.choices)
             yield collected + to_deliver
         collected = 0.0
 
 
-def _weight(day: Day, choice: Choice, dimension: int, way: int) -> float:
+def _weight(day: Day, choice: Choice, dimension: int, *, way: int) -> float:
     """The load of a delivery (way +1) or of a parcel fetched (way -1), and nothing for the other kind."""
     request = day.requests[choice.request]
     return request.load[dimension] if (request.errand is Errand.DELIVERY) == (way > 0) else 0.0
@@ -240,13 +240,13 @@ def _metres(day: Day, plan: Proposal) -> Iterator[Violation]:
 def _driven_m(day: Day, tour: Tour) -> float:
     at, metres = _begins_at(day, tour), 0.0
     for step in tour.steps:
-        place = _place(day, tour, step, at)
+        place = _place(day, tour, step, at=at)
         metres += float(day.metres[at, place])
         at = place
     return metres + float(day.metres[at, day.depots[day.vans[tour.van].depot].place])
 
 
-def _place(day: Day, tour: Tour, step: Visit | Reload | Rest, at: int) -> int:
+def _place(day: Day, tour: Tour, step: Visit | Reload | Rest, *, at: int) -> int:
     match step:
         case Visit():
             return day.stops[step.stop].place

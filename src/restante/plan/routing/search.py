@@ -1,7 +1,8 @@
-"""The inner loop of the search: ruin, recreate, and go on from what is not much worse than the record.
+"""The inner loop of the search: ruin, recreate, and go on from what is not much worse.
 
-Record-to-record travel (Dueck, J. Comput. Phys. 104, 1993). While requests are left without a tour, those count that
-have been left out most often before (Christiaens and Vanden Berghe 2020).
+Simulated annealing (Kirkpatrick, Gelatt, Vecchi, Science 220, 1983): the worse a result, the rarer it is gone on from.
+While requests are left without a tour, those count that have been left out most often before (Christiaens and Vanden
+Berghe 2020).
 """
 
 from typing import NamedTuple
@@ -49,10 +50,10 @@ class Trail(NamedTuple):
 
 
 class Leg(NamedTuple):
-    """A part of a search: how many iterations, how much worse than the record is let through, and the most vans."""
+    """A part of a search: how many iterations, how many metres worse is let through on average, and the most vans."""
 
     iterations: int
-    slack: float
+    heat_m: float
     most_vans: int
 
 
@@ -99,13 +100,13 @@ def advance(w: Work, t: Trail, search: tuple[Pool, Leg]) -> int:
         unserved = _insert_after_reloads(w, lot[:unserved])
         _mark_changed(w, t.current, is_touched)
         metres = total_m(w)
-        if _is_sound(w) and _is_accepted(t, (lot[:unserved], metres), leg.slack):
+        heat_m = -leg.heat_m * np.log(1.0 - uniform(w.chance))
+        if _is_sound(w) and _is_accepted(t, (lot[:unserved], metres), heat_m):
             _keep(w, t.current, is_touched)
             t.current.unserved[0], t.current.metres[0] = unserved, metres
-            if unserved == 0:
-                for van in range(len(is_touched)):
-                    if is_touched[van]:
-                        remember(w, pool, van)
+            for van in range(len(is_touched)):
+                if is_touched[van]:
+                    remember(w, pool, van)
             if (unserved, metres) < (t.best.unserved[0], t.best.metres[0] - 1e-7):
                 is_touched[:] = True
                 _keep(w, t.best, is_touched)
@@ -195,10 +196,11 @@ def _mark_changed(w: Work, kept: Kept, is_touched: Flags) -> None:
 
 
 @inner
-def _is_accepted(t: Trail, new: tuple[Ints, float], slack: float) -> bool:
+def _is_accepted(t: Trail, new: tuple[Ints, float], heat_m: float) -> bool:
     left_out, metres = new
     if t.best.unserved[0] == 0:
-        is_near = metres + len(left_out) * t.penalty_m[0] < t.best.metres[0] * (1.0 + slack)
+        now_m = t.current.metres[0] + t.current.unserved[0] * t.penalty_m[0]
+        is_near = metres + len(left_out) * t.penalty_m[0] < now_m + heat_m
         if is_near:
             t.penalty_m[0] *= STRICTER if len(left_out) > 0 else LAXER
         return bool(is_near)
@@ -210,7 +212,7 @@ def _is_accepted(t: Trail, new: tuple[Ints, float], slack: float) -> bool:
     for request in range(len(t.missed)):
         if t.current.chosen[request] == UNBOUND:
             missed_now += t.missed[request]
-    is_shorter = metres < t.current.metres[0] * (1.0 + slack)
+    is_shorter = metres < t.current.metres[0] + heat_m
     return bool(missed < missed_now or (missed == missed_now and is_shorter))
 
 
