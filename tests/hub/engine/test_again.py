@@ -34,11 +34,13 @@ class Failing(RowLedger):
         self.faults: list[Fault] = []
 
     @asynccontextmanager
-    async def transact(self, keys: Keys, receipts: Mapping[CommandId, Lane]) -> AsyncIterator[RowBatch]:
+    async def transact(
+        self, keys: Keys, receipts: Mapping[CommandId, Lane], *, ahead: bool = False
+    ) -> AsyncIterator[RowBatch]:
         """A batch, or the next fault."""
         if self.faults:
             raise self.faults.pop(0)
-        async with super().transact(keys, receipts) as batch:
+        async with super().transact(keys, receipts, ahead=ahead) as batch:
             yield batch
 
 

@@ -41,6 +41,7 @@ def test_erlang_holds_for_any_stays(name: str) -> None:
     assert found.turned_away[0] / count == pytest.approx(erlang_b(30, 1.2 * mean), abs=0.005)
 
 
+@pytest.mark.slow(seconds=9)
 def test_the_same_people_the_same_outcome() -> None:
     """A trial takes no chance of its own."""
     people = drawn_requests(CROWDED, np.random.default_rng(3), count=300)

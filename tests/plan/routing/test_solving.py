@@ -20,6 +20,7 @@ def planned(day: Day, *, seed: int = 1) -> Proposal | Shortfall:
     return plan_routes(day, seed=seed, effort=ENOUGH)
 
 
+@pytest.mark.slow(seconds=60)
 @given(st.integers(0, 10_000), st.booleans())
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_tiny_days_are_solved_to_the_best(seed: int, vans_first: bool) -> None:

@@ -73,6 +73,7 @@ def test_no_plan_exceeds_a_bound(seed: int, stormy: bool) -> None:
     assert ceiling.evaluated(made, drawn).bound >= best - 1e-9
 
 
+@pytest.mark.slow(seconds=13)
 @given(st.integers(0, 10_000))
 @settings(max_examples=8, deadline=None)
 def test_a_proposal_keeps_to_its_budget_and_bound(seed: int) -> None:

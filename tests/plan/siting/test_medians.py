@@ -106,6 +106,7 @@ def test_no_single_swap_improves_a_descent() -> None:
             assert cost[:, swapped].min(axis=1).sum() >= found * (1 - 1e-9)
 
 
+@pytest.mark.slow(seconds=6)
 def test_a_hard_town_is_branched_to_the_end() -> None:
     """Where prices leave a gap, branching closes it, and progress never shows a bound above the value."""
     xy = np.random.default_rng(11).integers(0, 60, (90, 2))
