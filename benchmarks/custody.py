@@ -203,7 +203,7 @@ def _missed(report: Report) -> Iterable[str]:
     rates = {f"batch {line.batch}, {line.writers} lanes": line.rate.median for line in report.lines}
     rates["batch 256 to plain SQL"] = rates["batch 256, 2 lanes"] / report.plain_sql.median
     rates["batch 256 to its own replay"] = rates["batch 256, 2 lanes"] / report.replayed.rate.median
-    return (f"{name}: {rates[name]:,.1f}, floor {floor:,.0f}" for name, floor in FLOORS.items() if rates[name] < floor)
+    return (f"{name}: {rates[name]:,.4g}, floor {floor:,g}" for name, floor in FLOORS.items() if rates[name] < floor)
 
 
 def _fdatasync_ms(place: Path) -> float:
