@@ -84,6 +84,21 @@ async def test_a_shared_lane_is_asked_about_first(postgres: PostgresLedger, othe
     assert await check(postgres) == []
 
 
+async def test_a_lane_that_another_writes_to_now_and_then_is_left_to_the_asking(
+    postgres: PostgresLedger, other: PostgresLedger, made: Trips
+) -> None:
+    """Given a worker who writes in each third batch, when a hub guesses in vain, then ever less often."""
+    _, commands = await _own(postgres, lives=24)
+    vain = list[int]()
+    for at in range(0, len(commands), 3):
+        made()
+        await accepted(other if at % 9 == 6 else postgres, commands[at : at + 3])
+        batches = made()
+        vain += [at] if len(batches) > 1 and batches[0][:2] == (b"begin", b"hold_lane") else []
+    assert 1 <= len(vain) <= 2
+    assert await check(postgres) == []
+
+
 async def test_what_another_process_did_is_decided_on(postgres: PostgresLedger, other: PostgresLedger) -> None:
     """Given an own lane, when another process calls a parcel off there, then room for it is refused all the same."""
     _, (reserve, *_) = await _own(postgres, lives=1)

@@ -105,6 +105,32 @@ def test_a_lane_found_elsewhere_is_nobodys_own(stands: tuple[Stand, Stand]) -> N
     assert kept.own(HERE) is None
 
 
+def test_who_guessed_in_vain_guesses_less() -> None:
+    """Given guesses in vain, then a lane must be found as it was left ever more often to be an own one again."""
+    kept, turn, waited = KeptRows(), 0, list[int]()
+    for _ in range(9):
+        kept.let_go()
+        waited.append(0)
+        while kept.own(HERE) is None:
+            kept.keep(HERE, _stands(turn, turn + 1), {}, age=kept.find({}).age)
+            turn, waited[-1] = turn + 1, waited[-1] + 1
+        kept.doubt(HERE)
+    assert waited == [2, 3, 5, 9, 17, 33, 65, 65, 65], "the first batch finds nothing to compare with"
+
+
+def test_doubts_go_when_guesses_come_true() -> None:
+    """Given a lane that was doubted, when it stays an own one for some batches, then one more is enough again."""
+    kept = _kept(range(1), turn=1)
+    for _ in range(3):
+        kept.doubt(HERE)
+    for turn in range(1, 12):
+        kept.keep(HERE, _stands(turn, turn + 1), {}, age=0)
+    kept.let_go()
+    for turn in range(20, 22):
+        kept.keep(HERE, _stands(turn, turn + 1), {}, age=1)
+    assert kept.own(HERE) == _stands(0, 22)[1]
+
+
 @pytest.fixture
 async def other(database: str, postgres: PostgresLedger) -> AsyncIterator[PostgresLedger]:
     """Another process's ledger on the same database."""

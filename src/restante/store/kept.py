@@ -7,8 +7,8 @@ is met on a connection just opened, everything is let go: it may come back as it
 again from there.
 
 A lane that was found as it had been left here is taken for this process's own: a batch may then be decided without
-asking first, and the lane's turn is looked at as it is written. Where processes share a lane it is seldom found so, and
-they ask.
+asking first, and the lane's turn is looked at as it is written. Who has guessed in vain wants to find the lane so twice
+as often in a row before guessing there again, so that where processes share a lane they ask.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +21,9 @@ from restante.core.ids import Lane, lane_of
 
 KEPT_ROWS: Final = 4096
 """How many rows of a kind are kept of one lane, those of the latest batches."""
+
+MOST_WANTED: Final = 64
+"""However often guesses were in vain: a lane found so many times as it was left is tried again."""
 
 Row = tuple[int, Any]
 """A row's version and the row."""
@@ -49,7 +52,8 @@ class Stand(msgspec.Struct, frozen=True):
 
 class _Lane(msgspec.Struct):
     stand: Stand
-    own: bool = False
+    found: int = 0
+    """How many batches in a row found it as it had been left."""
     tables: dict[str, dict[str, Row]] = {}
 
 
@@ -59,6 +63,8 @@ class KeptRows:
     def __init__(self, limit: int = KEPT_ROWS) -> None:
         self._limit = limit
         self._age = 0
+        # How many batches in a row must find a lane as it was left before it is taken for an own one; 1 to begin with.
+        self._wanted: dict[Lane, int] = {}
         self._lanes: dict[Lane, _Lane] = {}
 
     def find(self, wanted: Mapping[str, Iterable[str]]) -> Seen:
@@ -70,7 +76,11 @@ class KeptRows:
     def own(self, lane: Lane) -> Stand | None:
         """Where a lane was left; None unless it is taken for this process's own."""
         kept = self._lanes.get(lane)
-        return kept.stand if kept is not None and kept.own else None
+        return kept.stand if kept is not None and kept.found >= self._wanted.get(lane, 1) else None
+
+    def doubt(self, lane: Lane) -> None:
+        """Note that a batch was decided in vain on what was kept of a lane."""
+        self._wanted[lane] = min(2 * self._wanted.get(lane, 1), MOST_WANTED)
 
     def keep(self, lane: Lane, stands: tuple[Stand, Stand], rows: Mapping[str, Mapping[str, Row]], *, age: int) -> None:
         """Keep rows of a lane that a batch left.
@@ -85,7 +95,9 @@ class KeptRows:
         if kept is None or kept.stand != before:
             kept = self._lanes[lane] = _Lane(after)
         else:
-            kept.stand, kept.own = after, True
+            if self.own(lane) is not None:
+                self._wanted[lane] = max(self._wanted.get(lane, 1) // 2, 1)
+            kept.stand, kept.found = after, kept.found + 1
         for table, changed in rows.items():
             self._add(kept.tables.setdefault(table, {}), changed)
 

@@ -118,6 +118,8 @@ class PostgresBatch:
                 # Whether the server saw the COMMIT before the connection broke cannot be told from here.
                 raise OutcomeUnknown from fault
             if isinstance(fault, RowsMoved) and self._foreseen:
+                for lane in self._stands:
+                    self._kept.doubt(lane)
                 raise Unforeseen from fault
             raise
         self._keep(changes)
