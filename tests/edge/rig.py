@@ -99,6 +99,8 @@ class Rig:
         self.listed = tuple(ListedCompartment(door, 1, 1 + (door > 3), 1500) for door in range(1, doors + 1))
         self.pulses: list[int] = []
         self.not_pulsed: dict[int, NotPulsed] = {}
+        self.is_deaf = False
+        """Whether of the locks that are told nothing is heard."""
         self.wanted: list[WholeWanted] = []
         self.before_outward: Callable[[Outward], None] = lambda effect: None
         self.wake()
@@ -159,6 +161,8 @@ class Rig:
 
     def _unlock(self, effect: Unlock) -> None:
         self.pulses.append(effect.door)
+        if self.is_deaf:
+            return
         if effect.door in self.not_pulsed:
             self.feed(OpeningEnded(effect.door, self.not_pulsed.pop(effect.door)))
             return

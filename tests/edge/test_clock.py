@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from restante.core.time import Instant
 from restante.edge.clock import Now, SteadyClock, brought_up, corrected, no_earlier, stamp
 from tests.edge.rig import START
 
@@ -22,10 +23,10 @@ CLOCK = SteadyClock(START, START - HOUR, 3, 1_000)
     ids=["the steady clock alone", "never back", "a start later", "a start earlier"],
 )
 def test_time_goes_on_by_the_steady_clock_and_at_a_start_by_the_later_one(
-    boot: int, wall: object, monotonic_ms: int, at: object
+    boot: int, wall: Instant, monotonic_ms: int, at: Instant
 ) -> None:
     """Given a reading, when the clock is brought up to it, then by the steady clock, at a start by a later wall."""
-    after = brought_up(CLOCK, Now(wall, monotonic_ms, boot))  # type: ignore[arg-type]
+    after = brought_up(CLOCK, Now(wall, monotonic_ms, boot))
     assert (after.at, after.hub_named, after.boot) == (at, START - HOUR, boot)
     assert brought_up(after, Now(START, monotonic_ms, boot)) == after, "the same reading again is no time"
 

@@ -1,5 +1,6 @@
 """Every way round a door that does not do, for a parcel on its way in."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -269,7 +270,7 @@ def test_a_cooling_lock_sends_nobody_elsewhere_once_the_grant_is_gone() -> None:
         rig.install(d1=deposit(1))
         rig.code(COURIER)
         rig.not_pulsed[1] = COOLING
-        rig.before_outward = lambda effect, rig=rig, end=end: _end(rig, end, effect)  # type: ignore[misc]
+        rig.before_outward = partial(_end, rig, end)
         rig.scan(1)
         assert rig.pulses == [1], end
 

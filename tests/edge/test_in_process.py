@@ -45,7 +45,7 @@ async def running(directory: Path, **settings: str) -> AsyncIterator[Program]:
     source = asyncio.create_task(run_source(config, stop=stop))
     try:
         async with Person(directory) as person:
-            yield Program(None, person)  # type: ignore[arg-type]
+            yield Program(None, person)  # type: ignore[arg-type]  # it has no process of its own
     finally:
         stop.set()
         await asyncio.wait_for(source, 20)

@@ -40,7 +40,7 @@ def stopped_at_the_lock(rig: Rig) -> None:
 
 def unheard(rig: Rig, verdict: Verdict | None = None) -> None:
     """A code is typed, and of the lock nothing is heard, or that."""
-    rig._unlock = lambda effect: rig.pulses.append(effect.door)  # type: ignore[method-assign]
+    rig.is_deaf = True
     rig.code(CODE)
     if verdict is not None:
         rig.feed(OpeningEnded(rig.pulses[-1], verdict))

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from restante.core.bank import RoomClass
+from restante.core.stay import By
 from restante.edge import loopback
 from restante.edge.boards.steel import Deed, Trouble
 from restante.edge.drivers.evidence import Evidence, NoChange, Opened
@@ -56,7 +58,7 @@ def test_a_moment_is_aimed_at_by_its_name() -> None:
 
 def test_what_is_under_way_is_kept_under_its_word() -> None:
     """Given tasks at a door, when kept in a book, then their kinds are words that a later program knows."""
-    tasks = (Putting(parcel(1), "g", "1", "courier"), Taking((), "g", "courier"))  # type: ignore[arg-type]
+    tasks = (Putting(parcel(1), "g", RoomClass("1"), By.COURIER), Taking((), "g", By.COURIER))
     assert [msgspec.to_builtins(task)["type"] for task in tasks] == ["putting", "taking"]
     assert (Opened().evidence, NoChange().alarm) == ("sensor", "lock.jammed_or_obstructed")
 

@@ -26,7 +26,7 @@ def commit_name() -> str:
     """The commit a proof is run from, with ``-dirty`` where files differ from it; a word where there is none."""
     try:
         told = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],  # noqa: S607 -- git is where people have it
             capture_output=True,
             text=True,
             check=True,

@@ -1,5 +1,7 @@
 """Demand and sites from the things on a map."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,10 +71,10 @@ def test_a_map_without_people_or_hosts_is_refused() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"size_shares": (0.5, 0.4)}, {"size_shares": (1.5, -0.5)}, {"floor_m2_per_person": 0.0}]
 )
-def test_rates_that_cannot_be_are_a_bug(wrong: dict[str, object]) -> None:
+def test_rates_that_cannot_be_are_a_bug(wrong: dict[str, Any]) -> None:
     """Shares are of one whole, nothing is negative, people take up room."""
     with pytest.raises(AssertionError):
-        Rates(**wrong)  # type: ignore[arg-type]
+        Rates(**wrong)
 
 
 @given(st.dictionaries(st.sampled_from(["building", "building:levels", "amenity", "shop"]), st.text(max_size=8)))

@@ -61,7 +61,11 @@ class Dwell(msgspec.Struct, frozen=True):
     start: str = ASSUMED
 
 
-def assumed_dwell(sizes: int, start: StartValues = StartValues()) -> Dwell:  # noqa: B008 - a frozen value
+START: Final = StartValues()
+"""What is assumed where nobody says otherwise."""
+
+
+def assumed_dwell(sizes: int, start: StartValues = START) -> Dwell:
     """The dwell before any data: one hazard within a day of the notice, another after that, the same at all hours."""
     assert 0 < start.within_24_hours < start.within_48_hours < 1, "more are collected in two days than in one"
     left = 1 - start.within_24_hours, (1 - start.within_48_hours) / (1 - start.within_24_hours)

@@ -4,6 +4,8 @@ Only tours whose reduced cost lets them into a better day than the best one are 
 fetched are not counted as freeing compartments here, so what is put together keeps to the rules, if sometimes too well.
 """
 
+from typing import Any, cast
+
 import highspy
 import numpy as np
 from scipy.sparse import csc_matrix, vstack
@@ -88,7 +90,7 @@ def _solved(rows: csc_matrix, ends: tuple[Floats, Floats, Floats], how: tuple[bo
     program.a_matrix_.start_, program.a_matrix_.index_, program.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
     if how[0]:
         program.integrality_ = [highspy.HighsVarType.kInteger] * len(metres)
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver: highspy.Highs = cast(Any, highspy.Highs)()  # its constructor carries no types
     for name, value in (("output_flag", False), ("threads", 1), ("mip_max_nodes", MOST_NODES), ("random_seed", 1)):
         solver.setOptionValue(name, value)
     if np.isfinite(how[1]):
