@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from rich.console import Console
 
-from benchmarks.ending import tell
 from benchmarks.plan_cases import best_values, read_depots
-from benchmarks.plan_siting import Case, Report, arguments, report, show, taken
+from benchmarks.plan_siting import Case, Report, measured, report, taken
 from restante.plan.siting.search import Search
 from restante.plan.siting.single_source import Assignment, Depots, single_source
 
@@ -41,12 +39,7 @@ def run(data: Path, *, seeds: int, only: str) -> Report:
 
 def main() -> int:
     """Measure and tell."""
-    given = arguments(__doc__)
-    folder = given.data / "sscflp"
-    if not folder.is_dir():
-        Console().print(f"The files are absent: {folder} is no folder; name theirs with --data.")
-        return 1
-    return tell(run(folder, seeds=given.seeds, only=given.only), given, show)
+    return measured(__doc__, "sscflp", lambda folder, given: run(folder, seeds=given.seeds, only=given.only))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from rich.console import Console
 
-from benchmarks.ending import tell
 from benchmarks.plan_cases import read_reach
-from benchmarks.plan_siting import Case, Report, arguments, report, show, taken
+from benchmarks.plan_siting import Case, Report, measured, report, taken
 from restante.plan.siting.covering import Covering, Reach, maximal_covering
 from restante.plan.siting.search import Search
 
@@ -49,12 +47,7 @@ def run(data: Path, *, seeds: int, only: str) -> Report:
 
 def main() -> int:
     """Measure and tell."""
-    given = arguments(__doc__)
-    folder = given.data / "mclp"
-    if not folder.is_dir():
-        Console().print(f"The files are absent: {folder} is no folder; name theirs with --data.")
-        return 1
-    return tell(run(folder, seeds=given.seeds, only=given.only), given, show)
+    return measured(__doc__, "mclp", lambda folder, given: run(folder, seeds=given.seeds, only=given.only))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from rich.console import Console
 from scipy.sparse import csr_matrix, vstack
 
-from benchmarks.ending import tell
 from benchmarks.plan_cases import Median, best_values, read_median
-from benchmarks.plan_siting import Case, Report, arguments, report, show, taken
+from benchmarks.plan_siting import Case, Report, measured, report, taken
 from restante.plan.siting.interchange import improved, nearest_of, settle
 from restante.plan.siting.medians import Medians, first, p_median
 from restante.plan.siting.program import Effort, Program, solve
@@ -80,12 +78,9 @@ def run(data: Path, *, seeds: int, only: str, peer: bool) -> Report:
 
 def main() -> int:
     """Measure and tell."""
-    given = arguments(__doc__)
-    folder = given.data / "pmed"
-    if not folder.is_dir():
-        Console().print(f"The files are absent: {folder} is no folder; name theirs with --data.")
-        return 1
-    return tell(run(folder, seeds=given.seeds, only=given.only, peer=given.peer), given, show)
+    return measured(
+        __doc__, "pmed", lambda folder, given: run(folder, seeds=given.seeds, only=given.only, peer=given.peer)
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.ending import options
+from benchmarks.ending import options, tell
 from benchmarks.plan_cases import DATA
 
 NEAR = 1e-6
@@ -79,6 +79,16 @@ def arguments(about: str | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of published cases")
     parser.add_argument("--peer", action="store_true", help="run plain HiGHS beside it, up to a minute a case")
     return parser.parse_args()
+
+
+def measured(about: str | None, files: str, run: Callable[[Path, argparse.Namespace], Report]) -> int:
+    """Measure on the published files of this folder and tell; 1 where they are absent."""
+    given = arguments(about)
+    folder = given.data / files
+    if not folder.is_dir():
+        Console().print(f"The files are absent: {folder} is no folder; name theirs with --data.")
+        return 1
+    return tell(run(folder, given), given, show)
 
 
 def show(found: Report, console: Console) -> None:

@@ -3,10 +3,11 @@
 import json
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
+from cyclopts import App
 from rich.console import Console
 from rich.table import Table
 
@@ -113,3 +114,36 @@ def _row(instance: Instance, done: list[Run]) -> dict[str, object]:
         "speed": statistics.median(one.iterations / one.seconds for one in done),
         "wrong": ", ".join(sorted({rule for one in done for rule in one.wrong})),
     }
+
+
+def program(
+    about: str | None, read: Callable[[int], Iterable[Instance]], *, name: str, customers: int, seconds: float
+) -> App:
+    """The command line of a table: which instances, how many runs, for how long, and where finished ones are kept."""
+    app = App(help=about)
+    usual, kept_in, usual_s = customers, Path(f".state/{name}.jsonl"), seconds
+
+    @app.default
+    def main(
+        *,
+        customers: int = usual,
+        seeds: int = 3,
+        seconds: float = usual_s,
+        only: str = "",
+        kept: Path = kept_in,
+        json: bool = False,
+    ) -> None:
+        """Measure and print.
+
+        :param customers: how many requests an instance has
+        :param seeds: runs of each instance
+        :param seconds: processor seconds of each run
+        :param only: instances whose name begins so
+        :param kept: where finished runs are kept
+        :param json: print JSON in place of a table
+        """
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        instances = [one for one in read(customers) if one.name.startswith(only)]
+        report(instances, runs(instances, kept, seeds=seeds, seconds=seconds), as_json=json)
+
+    return app
