@@ -36,6 +36,7 @@ from restante.core.timers import TimerKind, timers_of
 from restante.core.world import World
 from restante.hub.measures import Batches
 from restante.store.derived import open_promises, open_stays
+from restante.store.gathering import all_have_come
 from restante.store.ledger import (
     Batch,
     Changes,
@@ -75,8 +76,6 @@ _ENCODER = msgspec.json.Encoder()
 
 
 _ATTEMPTS: Final = 2
-# How many turns of the event loop a batch waits for those who are about to ask: no time at all in an idle hub.
-_TURNS_TO_GATHER: Final = 2
 _ANY_TIME: Final = Instant.min
 
 
@@ -346,8 +345,7 @@ class Engine:
         waiting = self._waiting[lane]
         try:
             while waiting:
-                for _ in range(_TURNS_TO_GATHER):
-                    await asyncio.sleep(0)
+                await all_have_come(waiting, self._max_batch)
                 await self._answer(lane, self._gather(waiting))
         finally:
             # Ids come from callers and may name any lane: nothing is kept of one where nobody waits.

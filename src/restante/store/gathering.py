@@ -2,13 +2,28 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Sized
 from typing import Final, Generic, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 MOST_IN_A_TRIP: Final = 512
+# After how many turns of the event loop without a newcomer nobody else is about to ask: no time at all in an idle hub.
+_QUIET_TURNS: Final = 4
+
+
+async def all_have_come(waiting: Sized, most: int) -> None:
+    """Return when ``most`` wait, or when nobody has joined them for a few turns of the event loop.
+
+    One turn reads what callers have sent meanwhile, and it takes some more until they ask. While there are newcomers it
+    pays to wait for the next, for what goes together costs much less.
+    """
+    size, quiet = len(waiting), 0
+    while size < most and quiet < _QUIET_TURNS:
+        await asyncio.sleep(0)
+        size, before = len(waiting), size
+        quiet = quiet + 1 if size == before else 0
 
 
 class Gathering(Generic[A, B]):
@@ -30,9 +45,7 @@ class Gathering(Generic[A, B]):
     async def _work(self) -> None:
         try:
             while self._waiting:
-                # One turn of the loop reads the requests that have come meanwhile, the next lets them ask.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
+                await all_have_come(self._waiting, MOST_IN_A_TRIP)
                 await self._trip(self._gathered())
         finally:
             self._writer = None
