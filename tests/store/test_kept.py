@@ -38,7 +38,7 @@ def _stands(before: int, after: int) -> tuple[Stand, Stand]:
 
 def test_what_was_kept_is_found_with_the_turn_it_was_left_at() -> None:
     """Given kept rows, when some are wanted, then those are found, and their lane's turn tells whether they hold."""
-    seen = _kept(range(3)).find({"rooms": [_id(1), _id(9), _id(1, THERE)], "points": [_id(1)]})
+    seen = _kept(range(3)).find((HERE, THERE), {"rooms": {_id(1), _id(9), _id(1, THERE)}, "points": {_id(1)}})
     assert seen.rows == {"rooms": {_id(1): (1, 1)}, "points": {}}
     assert seen.stale({HERE: 5}) == {}
     assert seen.stale({HERE: 6}) == {"rooms": [_id(1)]}
@@ -50,7 +50,7 @@ def test_only_the_latest_rows_are_kept() -> None:
     kept = _kept(range(4))
     kept.keep(HERE, _stands(5, 6), {"rooms": {_id(0): (2, 0)}}, age=0)
     kept.keep(HERE, _stands(6, 6), {"rooms": {_id(7): (1, 7)}}, age=0)
-    found = kept.find({"rooms": [_id(number) for number in range(8)]})
+    found = kept.find((HERE,), {"rooms": {_id(number) for number in range(8)}})
     assert sorted(found.rows["rooms"]) == [_id(0), _id(2), _id(3), _id(7)]
 
 
@@ -63,25 +63,25 @@ def test_rows_of_a_turn_that_does_not_follow_are_not_mixed(turns: tuple[int, int
     """Given kept rows, when a batch ends that began at another turn, then old rows never pass for new ones."""
     kept = _kept(range(2))
     kept.keep(HERE, _stands(*turns), {"rooms": {_id(9): (1, 9)}}, age=0)
-    assert {row for _, row in kept.find({"rooms": map(_id, range(10))}).rows["rooms"].values()} == left
+    assert {row for _, row in kept.find((HERE,), {"rooms": set(map(_id, range(10)))}).rows["rooms"].values()} == left
 
 
 def test_what_is_let_go_is_not_found() -> None:
     """Given kept rows, when they are let go, then none is found."""
     kept = _kept(range(2))
     kept.let_go()
-    assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {}}
+    assert kept.find((HERE,), {"rooms": {_id(0)}}).rows == {"rooms": {}}
 
 
 def test_a_batch_that_was_under_way_when_all_was_let_go_leaves_nothing() -> None:
     """Given a batch that began before everything was let go, when it ends, then nothing of it is kept."""
     kept = _kept(range(2))
-    age = kept.find({}).age
+    age = kept.find((HERE,), {}).age
     kept.let_go()
     kept.keep(HERE, _stands(5, 6), {"rooms": {_id(0): (2, 0)}}, age=age)
-    assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {}}
-    kept.keep(HERE, _stands(6, 7), {"rooms": {_id(0): (3, 0)}}, age=kept.find({}).age)
-    assert kept.find({"rooms": [_id(0)]}).rows == {"rooms": {_id(0): (3, 0)}}
+    assert kept.find((HERE,), {"rooms": {_id(0)}}).rows == {"rooms": {}}
+    kept.keep(HERE, _stands(6, 7), {"rooms": {_id(0): (3, 0)}}, age=kept.find((HERE,), {}).age)
+    assert kept.find((HERE,), {"rooms": {_id(0)}}).rows == {"rooms": {_id(0): (3, 0)}}
 
 
 def test_a_lane_found_as_it_was_left_is_the_processs_own() -> None:
@@ -112,7 +112,7 @@ def test_who_guessed_in_vain_guesses_less() -> None:
         kept.let_go()
         waited.append(0)
         while kept.own(HERE) is None:
-            kept.keep(HERE, _stands(turn, turn + 1), {}, age=kept.find({}).age)
+            kept.keep(HERE, _stands(turn, turn + 1), {}, age=kept.find((HERE,), {}).age)
             turn, waited[-1] = turn + 1, waited[-1] + 1
         kept.doubt(HERE)
     assert waited == [2, 3, 5, 9, 17, 33, 65, 65, 65], "the first batch finds nothing to compare with"

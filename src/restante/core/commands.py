@@ -20,6 +20,7 @@ from restante.core.ids import (
     SourceId,
     StayKey,
     lane_of,
+    lanes_of,
 )
 from restante.core.parcel import Direction
 from restante.core.reservation import Firmness, Window
@@ -38,7 +39,7 @@ class Keys(msgspec.Struct, frozen=True):
 
     def lanes(self) -> frozenset[Lane]:
         """The lanes of those rows."""
-        return frozenset(lane_of(key) for key in (*self.parcels, *self.rooms, *self.sources, *self.points))
+        return lanes_of((*self.parcels, *self.rooms, *self.sources, *self.points))
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="kind"):

@@ -9,6 +9,7 @@ so that ids sort by birth, and whoever holds an id knows the lane of its row wit
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
 from typing import Final, NewType
@@ -66,6 +67,11 @@ def derived_id(name: str, lane: Lane) -> str:
 def lane_of(laned: str) -> Lane:
     """The lane in which the row of this id is kept."""
     return _lane_named(laned[-4:])
+
+
+def lanes_of(laned: Iterable[str]) -> frozenset[Lane]:
+    """The lanes of many ids, which are few."""
+    return frozenset(map(_lane_named, {one[-4:] for one in laned}))
 
 
 @lru_cache(maxsize=MAX_LANES)

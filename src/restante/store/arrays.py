@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from struct import Struct
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, Connection
@@ -16,6 +16,8 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from restante.core.time import Instant
+
+V = TypeVar("V", int, Instant)
 
 # Dimensions, flags, element type, length and lower bound of an array of one dimension; none has no length or bound.
 _HEADER: Final = Struct("!iiIii")
@@ -132,17 +134,20 @@ def lanes(ids: Iterable[str]) -> Numbers:
 
 def numbers(values: Iterable[int]) -> Numbers:
     """Counts below 2³¹."""
-    return Numbers(_packed(Numbers, _NUMBER, values))
+    return Numbers(_packed(Numbers, _NUMBER, list(values)))
 
 
 def big_numbers(values: Iterable[int]) -> BigNumbers:
     """Counts below 2⁶³."""
-    return BigNumbers(_packed(BigNumbers, _BIG_NUMBER, values))
+    return BigNumbers(_packed(BigNumbers, _BIG_NUMBER, list(values)))
 
 
 def instants(values: Iterable[Instant]) -> Instants:
     """Instants to the microsecond."""
-    return Instants(_packed(Instants, _INSTANT, [(value - _EPOCH) // _MICROSECOND for value in values]))
+    given = list(values)
+    if _all_alike(given):
+        return Instants(_packed(Instants, _INSTANT, [_microseconds(given[0])] * len(given)))
+    return Instants(_packed(Instants, _INSTANT, list(map(_microseconds, given))))
 
 
 def blobs(values: Iterable[bytes]) -> Blobs:
@@ -152,9 +157,22 @@ def blobs(values: Iterable[bytes]) -> Blobs:
     return Blobs(_header(Blobs, len(given)) + b"".join(parts))
 
 
-def _packed(kind: type[Column], item: Struct, values: Iterable[int]) -> bytes:
-    packed = b"".join(map(item.pack, repeat(item.size - _LENGTH.size), values))
-    return _header(kind, len(packed) // item.size) + packed
+def _microseconds(value: Instant) -> int:
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def _packed(kind: type[Column], item: Struct, values: list[int]) -> bytes:
+    length = item.size - _LENGTH.size
+    if _all_alike(values):
+        packed = item.pack(length, values[0]) * len(values)
+    else:
+        packed = b"".join(map(item.pack, repeat(length), values))
+    return _header(kind, len(values)) + packed
+
+
+def _all_alike(values: list[V]) -> bool:
+    """Whether a column says the same in every row, as many do: those of one lane, or of one instant."""
+    return bool(values) and values[0] == values[-1] and values.count(values[0]) == len(values)
 
 
 def _header(kind: type[Column], count: int) -> bytes:

@@ -11,7 +11,7 @@ asking first, and the lane's turn is looked at as it is written. Who has guessed
 as often in a row before guessing there again, so that where processes share a lane they ask.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Set
 from itertools import islice
 from typing import Any, Final
 
@@ -67,11 +67,15 @@ class KeptRows:
         self._wanted: dict[Lane, int] = {}
         self._lanes: dict[Lane, _Lane] = {}
 
-    def find(self, wanted: Mapping[str, Iterable[str]]) -> Seen:
-        """Those of the ids wanted of each table that are kept."""
-        rows = {table: dict(self._of(table, ids)) for table, ids in wanted.items()}
-        lanes = {lane_of(key) for found in rows.values() for key in found}
-        return Seen(self._age, {lane: self._lanes[lane].stand.turn for lane in lanes}, rows)
+    def find(self, lanes: Iterable[Lane], wanted: Mapping[str, Set[str]]) -> Seen:
+        """Those of the ids wanted of each table that are kept; ``lanes`` are those the ids are of."""
+        known = {lane: self._lanes[lane] for lane in lanes if lane in self._lanes}
+        rows: dict[str, dict[str, Row]] = {table: {} for table in wanted}
+        for kept in known.values():
+            for table, ids in wanted.items():
+                there = kept.tables.get(table, {})
+                rows[table] |= {key: there[key] for key in ids & there.keys()}
+        return Seen(self._age, {lane: kept.stand.turn for lane, kept in known.items()}, rows)
 
     def own(self, lane: Lane) -> Stand | None:
         """Where a lane was left; None unless it is taken for this process's own."""
@@ -106,17 +110,10 @@ class KeptRows:
         self._age += 1
         self._lanes.clear()
 
-    def _of(self, table: str, ids: Iterable[str]) -> Iterator[tuple[str, Row]]:
-        for key in ids:
-            lane = self._lanes.get(lane_of(key))
-            row = lane.tables.get(table, {}).get(key) if lane else None
-            if row is not None:
-                yield key, row
-
     def _add(self, kept: dict[str, Row], changed: Mapping[str, Row]) -> None:
-        for key, row in changed.items():
-            # Taken out first, so that the oldest stand at the front.
+        # Taken out first, so that the oldest stand at the front.
+        for key in changed:
             kept.pop(key, None)
-            kept[key] = row
+        kept.update(changed)
         for key in list(islice(kept, max(0, len(kept) - self._limit))):
             del kept[key]

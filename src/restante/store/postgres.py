@@ -412,12 +412,12 @@ async def open_ledger(dsn: str, *, writers: int = 4, readers: int = 4) -> AsyncI
 
 def _foreseen(db: AsyncConnection, keys: Keys, *, kept: KeptRows) -> PostgresBatch | None:
     """A batch without a first trip: in a lane of this process's own, every row of it kept or made by its commands."""
-    lanes = keys.lanes()
-    stands = {lane: stand for lane in lanes if len(lanes) == 1 and (stand := kept.own(lane)) is not None}
+    here = keys.lanes()
+    stands = {lane: stand for lane in here if len(here) == 1 and (stand := kept.own(lane)) is not None}
     if not stands:
         return None
     wanted = _wanted(keys)
-    seen = kept.find(wanted)
+    seen = kept.find(here, wanted)
     needed = wanted | {"parcels": keys.parcels - keys.made}
     if any(not ids <= seen.rows[table].keys() for table, ids in needed.items()):
         return None
@@ -432,10 +432,10 @@ async def _loaded(
 
     Rows that this process kept are not loaded, unless their lane turns out to have been changed by somebody else.
     """
-    wanted = _wanted(keys)
-    seen = kept.find(wanted)
+    wanted, touched = _wanted(keys), keys.lanes()
+    seen = kept.find(touched, wanted)
     missing = {table: sorted(ids - seen.rows[table].keys()) for table, ids in wanted.items()}
-    asked = [(trips.BEGIN, {}), _asked("lock_lanes", {"lanes": numbers(sorted(keys.lanes()))}), *_loads(missing)]
+    asked = [(trips.BEGIN, {}), _asked("lock_lanes", {"lanes": numbers(sorted(touched))}), *_loads(missing)]
     if receipts:
         asked.append(_asked("load_receipts", {"lanes": numbers(receipts.values()), "commands": texts(receipts)}))
     _, locked, *read = await trips.trip(db, asked)

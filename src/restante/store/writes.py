@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from restante.core import events as ev
-from restante.core.ids import Lane, OrgId, PointId, lane_of
+from restante.core.ids import Lane, OrgId, PointId, lanes_of
 from restante.store.arrays import (
     Column,
     big_numbers,
@@ -134,7 +134,7 @@ def _events(events: list[Recorded]) -> Iterator[Write]:
 def heads_after(changes: Changes, heads: Mapping[Lane, int]) -> dict[Lane, int]:
     """The head of each lane in which a batch changes anything."""
     rows = (*changes.parcels, *changes.rooms, *changes.sources, *changes.points)
-    touched = set(map(lane_of, rows)) if len(heads) > 1 else set(heads if rows else ())
+    touched = lanes_of(rows) if len(heads) > 1 else set(heads if rows else ())
     return {lane: heads[lane] for lane in sorted(touched)} | {row.lane: row.seq for row in changes.events}
 
 
@@ -206,7 +206,7 @@ def _timers(changes: Changes) -> Iterator[Write]:
             {
                 "lanes": lanes([parcel for parcel, _ in over]),
                 "parcels": uuids([parcel for parcel, _ in over]),
-                "kinds": plain([kind.value for _, kind in over]),
+                "kinds": plain([kind for _, kind in over]),
             },
         )
     if due:
@@ -215,7 +215,7 @@ def _timers(changes: Changes) -> Iterator[Write]:
             {
                 "lanes": lanes([parcel for parcel, _, _ in due]),
                 "parcels": uuids([parcel for parcel, _, _ in due]),
-                "kinds": plain([kind.value for _, kind, _ in due]),
+                "kinds": plain([kind for _, kind, _ in due]),
                 "orgs": texts([changes.parcels[parcel].org for parcel, _, _ in due]),
                 "dues": instants([at for _, _, at in due]),
             },
