@@ -15,7 +15,7 @@ from restante.core import facts as fact
 from restante.core.bank import RoomClass, is_room_class
 from restante.core.clocks import clock_at_door
 from restante.core.custody import Decision
-from restante.core.ids import CaseId, ParcelId, StayKey, derived_id, is_laned_id, lane_of
+from restante.core.ids import CaseId, ParcelId, StayKey, derived_id, lane_of
 from restante.core.parcel import Parcel, is_drop_off
 from restante.core.refusals import Refusal
 from restante.core.reservation import Room
@@ -113,7 +113,7 @@ def _meaning(command: cmd.AdoptFact, world: World) -> list[ev.AnyEvent]:
 
 def _parcel(world: World, name: ParcelId) -> Parcel | None:
     """The parcel a fact names; what is no id of ours names none, and its row was not loaded."""
-    return world.parcels[name] if is_laned_id(name) else None
+    return world.parcels.get(name)
 
 
 def _room(command: cmd.AdoptFact, world: World) -> Room:

@@ -11,7 +11,7 @@ places that both claim to hold it, the one it was bound for counts. Only when ne
 believed, which decides no more than what is shown until the case that is open about it has been settled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from enum import StrEnum
 
 import msgspec
@@ -231,18 +231,19 @@ def _stage_taken_out(parcel: Parcel) -> Stage:
 
 def collection_of(parcel: Parcel) -> Withdrawal | None:
     """The withdrawal that put the parcel into its recipient's hands, by the last word of each source."""
-    into_hands = (ended for _, ended in _last_withdrawals(parcel) if ended.by in (By.RECIPIENT, By.NOMINEE))
-    return max(into_hands, key=lambda ended: (ended.at, ended.by), default=None)
+    into_hands = [ended for _, ended in _last_withdrawals(parcel) if ended.by in (By.RECIPIENT, By.NOMINEE)]
+    return max(into_hands, key=lambda ended: (ended.at, ended.by)) if into_hands else None
 
 
-def _last_withdrawals(parcel: Parcel) -> Iterable[tuple[Stay, Withdrawal]]:
+def _last_withdrawals(parcel: Parcel) -> Collection[tuple[Stay, Withdrawal]]:
     """How the last closed stay at each source ended."""
-    last: dict[SourceId, Stay] = {}
+    last: dict[SourceId, tuple[Stay, Withdrawal]] = {}
     for stay in parcel.stays:
-        before = last.get(stay.key.source)
-        if stay.withdrawn is not None and (before is None or before.key < stay.key):
-            last[stay.key.source] = stay
-    return ((stay, stay.withdrawn) for stay in last.values() if stay.withdrawn is not None)
+        if stay.withdrawn is not None:
+            before = last.get(stay.key.source)
+            if before is None or before[0].key < stay.key:
+                last[stay.key.source] = stay, stay.withdrawn
+    return last.values()
 
 
 def _taken_back(stay: Stay, ended: Withdrawal) -> bool:

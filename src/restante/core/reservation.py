@@ -114,10 +114,10 @@ class Room(msgspec.Struct, frozen=True, omit_defaults=True):
     cases: dict[str, CaseId] = {}
     told_in: dict[str, int] = {}
 
-    def free(self) -> Counter[RoomClass]:
+    def free(self) -> dict[RoomClass, int]:
         """Compartments in order and empty, by class."""
         used = self.in_use
-        return Counter({RoomClass(name): max(0, count - used.get(name, 0)) for name, count in self.supply.items()})
+        return {RoomClass(name): max(0, count - used.get(name, 0)) for name, count in self.supply.items()}
 
 
 def is_feasible(supply: Mapping[RoomClass, int], demands: Mapping[RoomClass, int]) -> bool:

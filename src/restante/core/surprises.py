@@ -23,18 +23,15 @@ def words(text: str) -> str:
 
 def standing(parcel: Parcel) -> frozenset[ev.CaseKind]:
     """The surprises that hold of a parcel as it is."""
-    inside = [stay for stay in parcel.stays if stay.is_open]
+    inside = [stay for stay in parcel.stays if stay.withdrawn is None]
     if not inside:
         return frozenset()
-    return frozenset(
-        kind
-        for kind, holds in (
-            (ev.CaseKind.IN_TWO_PLACES, len(inside) > 1),
-            (ev.CaseKind.DEPOSITED_ELSEWHERE, any(not stay.expected for stay in inside)),
-            (ev.CaseKind.DEPOSITED_AFTER_END, is_over(parcel)),
-        )
-        if holds
+    found = (
+        (ev.CaseKind.IN_TWO_PLACES, len(inside) > 1),
+        (ev.CaseKind.DEPOSITED_ELSEWHERE, not all([stay.expected for stay in inside])),
+        (ev.CaseKind.DEPOSITED_AFTER_END, is_over(parcel)),
     )
+    return frozenset([kind for kind, holds in found if holds])
 
 
 def deposited(parcel: Parcel, opened: ev.ParcelDeposited, at: Instant) -> list[ev.AnyEvent]:
@@ -51,6 +48,8 @@ def deposited(parcel: Parcel, opened: ev.ParcelDeposited, at: Instant) -> list[e
 def changed_surprises(parcel: Parcel, event: ev.ParcelDeposited | ev.ParcelWithdrawn, at: Instant) -> list[ev.AnyEvent]:
     """The cases that an event opens and those it settles."""
     before, after = standing(parcel), standing(evolve_parcel(parcel, event, at))
+    if before == after:
+        return []
     changed: list[ev.AnyEvent] = []
     for kind in sorted(after - before):
         changed += opened_case(parcel, kind, str(event.stay))

@@ -13,9 +13,7 @@ def open_promises(parcel: Parcel | None) -> dict[tuple[PointId, ParcelId], OpenP
     """The live promise of a parcel, as its point's lane is to know it."""
     if parcel is None or parcel.promise is None:
         return {}
-    row = OpenPromise(
-        parcel.id, parcel.promises, parcel.promise, parcel.code, leg_of(parcel).value, parcel.recipient or ""
-    )
+    row = OpenPromise(parcel.id, parcel.promises, parcel.promise, parcel.code, leg_of(parcel), parcel.recipient or "")
     return {(parcel.promise.point, parcel.id): row}
 
 
@@ -32,7 +30,7 @@ def open_stays(parcel: Parcel | None) -> dict[StayKey, OpenStay]:
             parcel.code,
             stay.door,
             stay.room_class,
-            (Direction.DROP_OFF if is_drop_off(parcel, stay) else Direction.DELIVERY).value,
+            Direction.DROP_OFF if is_drop_off(parcel, stay) else Direction.DELIVERY,
             stay.deposited_at,
             stay.recall,
             parcel.recipient or "",
