@@ -1,6 +1,7 @@
 """Whatever sources and callers do, in whatever order: counters stay exact, holds never shorten, facts commute."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from restante.core import commands as cmd
 from restante.core import events as ev
 from restante.core import facts as fact
 from restante.core.bank import Condition, RoomClass
+from restante.core.custody import Decision
 from restante.core.ids import CaseId, ParcelId, PointId, StayKey
 from restante.core.parcel import Direction, Parcel, stage_of
 from restante.core.reactions import react
@@ -25,6 +27,7 @@ from tests.core.scene import BANK_A, BANK_B, COUNTER, DAY, DESK, HOUR, NOW, PARC
 
 POINTS = (A, B, COUNTER)
 CLASSES = dict(enumerate((SMALL, SMALL, RoomClass("1+seated"), RoomClass("1+seated"), RoomClass("2+seated")), start=1))
+STANDING = (ev.CaseKind.IN_TWO_PLACES, ev.CaseKind.DEPOSITED_ELSEWHERE, ev.CaseKind.DEPOSITED_AFTER_END)
 STRANGE = ("", "zz", "-1", "1+", "٣", "9" * 300, "\x00\ud800")
 
 parcels = st.sampled_from(PARCELS)
@@ -187,6 +190,7 @@ def test_no_sequence_breaks_custody(data: st.DataObject, is_forged: bool) -> Non
     city, holds = a_city(), dict[StayKey, Any]()
     for _ in range(data.draw(st.integers(5, 25))):
         city.now += data.draw(st.sampled_from((timedelta(0), HOUR, DAY)))
+        before = dict(city.world.parcels)
         if data.draw(st.booleans()):
             decision = city.asks(data.draw(commands(city)))
         else:
@@ -198,6 +202,22 @@ def test_no_sequence_breaks_custody(data: st.DataObject, is_forged: bool) -> Non
         if not is_forged:
             check_counters(city.world)
         check_followers(decision, city.world)
+        check_surprises(before, decision, city.world)
+
+
+def check_surprises(before: Mapping[ParcelId, Parcel | None], decision: Decision, world: World) -> None:
+    """A stay that begins or ends opens the cases of just those surprises that came to be, and settles those that went."""
+    for moved in decision if isinstance(decision, list) else ():
+        if isinstance(moved, ev.ParcelDeposited | ev.ParcelWithdrawn):
+            was, is_now = before[moved.parcel], world.parcels[moved.parcel]
+            assert was
+            assert is_now
+            came, went = standing(is_now) - standing(was), standing(was) - standing(is_now)
+            told = [one for one in decision if isinstance(one, ev.CaseOpened | ev.CaseSettled)]
+            opened = {one.what for one in told if isinstance(one, ev.CaseOpened)} & set(STANDING)
+            settled = {one.what for one in told if isinstance(one, ev.CaseSettled)}
+            assert opened == {kind for kind in came if kind.value not in was.cases}
+            assert settled == {kind for kind in went if kind.value in was.cases}
 
 
 def check_followers(decision: list[ev.AnyEvent] | Refusal, world: World) -> None:

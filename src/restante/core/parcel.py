@@ -257,7 +257,7 @@ def _key(stay: Stay) -> StayKey:
 
 def is_ended(stage: Stage) -> bool:
     """Whether a stage is terminal: no command changes it, though a fact may still surprise."""
-    return isinstance(stage, Collected | Cancelled | Released)
+    return isinstance(stage, (Collected, Cancelled, Released))
 
 
 def is_over(parcel: Parcel) -> bool:

@@ -18,7 +18,8 @@ MAX_WORDS_CHARACTERS: Final = 200
 
 def words(text: str) -> str:
     """What a machine wrote, as an event may keep it: short, and without signs that no screen or database takes."""
-    return "".join(letter for letter in text[:MAX_WORDS_CHARACTERS] if letter.isprintable())
+    short = text[:MAX_WORDS_CHARACTERS]
+    return short if short.isprintable() else "".join(letter for letter in short if letter.isprintable())
 
 
 def standing(parcel: Parcel) -> frozenset[ev.CaseKind]:
@@ -28,7 +29,7 @@ def standing(parcel: Parcel) -> frozenset[ev.CaseKind]:
         return frozenset()
     found = (
         (ev.CaseKind.IN_TWO_PLACES, len(inside) > 1),
-        (ev.CaseKind.DEPOSITED_ELSEWHERE, not all([stay.expected for stay in inside])),
+        (ev.CaseKind.DEPOSITED_ELSEWHERE, any(not stay.expected for stay in inside)),
         (ev.CaseKind.DEPOSITED_AFTER_END, is_over(parcel)),
     )
     return frozenset([kind for kind, holds in found if holds])
@@ -47,9 +48,9 @@ def deposited(parcel: Parcel, opened: ev.ParcelDeposited, at: Instant) -> list[e
 
 def changed_surprises(parcel: Parcel, event: ev.ParcelDeposited | ev.ParcelWithdrawn, at: Instant) -> list[ev.AnyEvent]:
     """The cases that an event opens and those it settles."""
-    before, after = standing(parcel), standing(evolve_parcel(parcel, event, at))
-    if before == after:
+    if _is_ordinary(parcel, event):
         return []
+    before, after = standing(parcel), standing(evolve_parcel(parcel, event, at))
     changed: list[ev.AnyEvent] = []
     for kind in sorted(after - before):
         changed += opened_case(parcel, kind, str(event.stay))
@@ -57,6 +58,14 @@ def changed_surprises(parcel: Parcel, event: ev.ParcelDeposited | ev.ParcelWithd
         if (case := parcel.cases.get(kind.value)) is not None:
             changed.append(ev.CaseSettled(parcel.id, case, kind, str(event.stay)))
     return changed
+
+
+def _is_ordinary(parcel: Parcel, event: ev.ParcelDeposited | ev.ParcelWithdrawn) -> bool:
+    """Whether it shows at once that no case opens or is settled: nearly always, and then there is nothing to compare."""
+    if isinstance(event, ev.ParcelWithdrawn):
+        return len(parcel.stays) == 1 and not parcel.cases
+    wanted = parcel.cancelled_at is None and parcel.released_at is None
+    return wanted and not parcel.stays and parcel.bound_for in (None, event.point)
 
 
 def opened_case(parcel: Parcel, what: ev.CaseKind, detail: str = "") -> list[ev.AnyEvent]:

@@ -10,6 +10,8 @@ from restante.core.time import Instant
 REMIND_BEFORE: Final = timedelta(hours=12)
 """How long before the end of a hold a reminder goes out; halfway through for holds shorter than a day."""
 
+_LONG_ENOUGH: Final = 2 * REMIND_BEFORE
+
 
 class TimerKind(StrEnum):
     """What is to be done when a timer is due."""
@@ -36,4 +38,5 @@ def timers_of(parcel: Parcel | None) -> dict[TimerKind, Instant]:
 
 def reminder_at(started_at: Instant, ends_at: Instant) -> Instant:
     """When to remind of a hold that ends at ``ends_at``."""
-    return ends_at - min(REMIND_BEFORE, (ends_at - started_at) / 2)
+    lasts = ends_at - started_at
+    return ends_at - (REMIND_BEFORE if lasts >= _LONG_ENOUGH else lasts / 2)

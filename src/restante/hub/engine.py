@@ -194,8 +194,12 @@ def _note(changes: dict[K, V | None], before: Mapping[K, V], after: Mapping[K, V
 
 def _fingerprint(command: AnyCommand) -> bytes:
     """What makes two commands with one id the same: everything but the instant they arrived at and who may ask."""
-    bare = {"at": _ANY_TIME, "owner": UNSET} if isinstance(command, ParcelCommand) else {"at": _ANY_TIME}
-    return sha256(_ENCODER.encode(replace(command, **bare))).digest()[:16]
+    bare = (
+        replace(command, at=_ANY_TIME, owner=UNSET)
+        if isinstance(command, ParcelCommand)
+        else replace(command, at=_ANY_TIME)
+    )
+    return sha256(_ENCODER.encode(bare)).digest()[:16]
 
 
 def _replayed(receipt: Receipt, fingerprint: bytes) -> Outcome:
@@ -209,11 +213,11 @@ def keys_of_all(commands: Iterable[AnyCommand]) -> Keys:
     """Every row that any of the commands touches."""
     keys = [keys_of(command) for command in commands]
     return Keys(
-        parcels=frozenset().union(*(key.parcels for key in keys)),
-        rooms=frozenset().union(*(key.rooms for key in keys)),
-        sources=frozenset().union(*(key.sources for key in keys)),
-        points=frozenset().union(*(key.points for key in keys)),
-        made=frozenset().union(*(key.made for key in keys)),
+        parcels=frozenset().union(*[key.parcels for key in keys]),
+        rooms=frozenset().union(*[key.rooms for key in keys]),
+        sources=frozenset().union(*[key.sources for key in keys]),
+        points=frozenset().union(*[key.points for key in keys]),
+        made=frozenset().union(*[key.made for key in keys]),
     )
 
 

@@ -11,7 +11,8 @@ asking first, and the lane's turn is looked at as it is written. Who has guessed
 as often in a row before guessing there again, so that where processes share a lane they ask.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Any, Final
 
@@ -67,7 +68,7 @@ class KeptRows:
         self._wanted: dict[Lane, int] = {}
         self._lanes: dict[Lane, _Lane] = {}
 
-    def find(self, lanes: Iterable[Lane], wanted: Mapping[str, Set[str]]) -> Seen:
+    def find(self, lanes: Iterable[Lane], wanted: Mapping[str, AbstractSet[str]]) -> Seen:
         """Those of the ids wanted of each table that are kept; ``lanes`` are those the ids are of."""
         known = {lane: self._lanes[lane] for lane in lanes if lane in self._lanes}
         rows: dict[str, dict[str, Row]] = {table: {} for table in wanted}
