@@ -206,7 +206,7 @@ def test_no_sequence_breaks_custody(data: st.DataObject, is_forged: bool) -> Non
 
 
 def check_surprises(before: Mapping[ParcelId, Parcel | None], decision: Decision, world: World) -> None:
-    """A stay that begins or ends opens the cases of just those surprises that came to be, and settles those that went."""
+    """A stay that begins or ends opens the cases of just those surprises that came to be, and settles those gone."""
     for moved in decision if isinstance(decision, list) else ():
         if isinstance(moved, ev.ParcelDeposited | ev.ParcelWithdrawn):
             was, is_now = before[moved.parcel], world.parcels[moved.parcel]

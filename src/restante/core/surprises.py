@@ -61,7 +61,7 @@ def changed_surprises(parcel: Parcel, event: ev.ParcelDeposited | ev.ParcelWithd
 
 
 def _is_ordinary(parcel: Parcel, event: ev.ParcelDeposited | ev.ParcelWithdrawn) -> bool:
-    """Whether it shows at once that no case opens or is settled: nearly always, and then there is nothing to compare."""
+    """Whether it shows at once that no case opens or is settled, as nearly always: then there is nothing to compare."""
     if isinstance(event, ev.ParcelWithdrawn):
         return len(parcel.stays) == 1 and not parcel.cases
     wanted = parcel.cancelled_at is None and parcel.released_at is None
