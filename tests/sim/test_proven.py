@@ -43,10 +43,12 @@ def test_another_program_has_another_account(root: Path, monkeypatch: pytest.Mon
     assert path_in(root, monkeypatch) != before
 
 
-def test_texts_commits_and_compiled_files_change_no_account(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given an account, when pages are written, Python compiles and a commit is made, then it is gone on with."""
+def test_texts_plans_commits_and_compiled_files_change_no_account(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given an account, when pages or planning change, Python compiles, a commit is made, then it is gone on with."""
     before = path_in(root, monkeypatch)
     (root / "README.md").write_text("changed")
+    (root / "src" / "plan").mkdir()
+    (root / "src" / "plan" / "three.py").write_text("a = 3")
     (root / "src" / "__pycache__" / "one.pyc").write_bytes(b"compiled")
     monkeypatch.setattr(proven, "commit_name", lambda: "another")
     assert path_in(root, monkeypatch) == before

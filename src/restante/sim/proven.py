@@ -1,7 +1,8 @@
 """What a long proof proves, so that its account is kept by that and outlives a commit which changes none of it.
 
 The name of an account is a digest of every file of the program and of the pinned packages: the same for the same ones,
-whatever commit they are of, committed or not. The commit is shown, since people think in commits.
+whatever commit they are of, committed or not. Planning is left out, for it proposes and nothing that is proven asks it.
+The commit is shown, since people think in commits.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from typing import Final
 FOLDER: Final = Path("prove")
 """Where accounts are kept, from where a proof is started."""
 
+_LEFT_OUT: Final = frozenset({"__pycache__", "plan"})
 _SOURCES: Final = Path(__file__).parents[1]
 _PINS: Final = _SOURCES.parents[1] / "constraints.txt"
 
@@ -48,7 +50,8 @@ def digest_of(folder: Path, pins: Path) -> str:
 
 
 def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file of a program by its name, but what Python has compiled of it."""
+    """Every file of a program by its name, but what Python has compiled of it, and planning."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield str(path.relative_to(folder)), path
+        name = path.relative_to(folder)
+        if path.is_file() and _LEFT_OUT.isdisjoint(name.parts):
+            yield str(name), path
