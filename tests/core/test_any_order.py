@@ -207,13 +207,14 @@ def test_no_sequence_breaks_custody(data: st.DataObject, is_forged: bool) -> Non
 
 def check_surprises(before: Mapping[ParcelId, Parcel | None], decision: Decision, world: World) -> None:
     """A stay that begins or ends opens the cases of just those surprises that came to be, and settles those gone."""
-    for moved in decision if isinstance(decision, list) else ():
+    events = decision if isinstance(decision, list) else []
+    for moved in events:
         if isinstance(moved, ev.ParcelDeposited | ev.ParcelWithdrawn):
             was, is_now = before[moved.parcel], world.parcels[moved.parcel]
             assert was
             assert is_now
             came, went = standing(is_now) - standing(was), standing(was) - standing(is_now)
-            told = [one for one in decision if isinstance(one, ev.CaseOpened | ev.CaseSettled)]
+            told = [one for one in events if isinstance(one, ev.CaseOpened | ev.CaseSettled)]
             opened = {one.what for one in told if isinstance(one, ev.CaseOpened)} & set(STANDING)
             settled = {one.what for one in told if isinstance(one, ev.CaseSettled)}
             assert opened == {kind for kind in came if kind.value not in was.cases}
