@@ -22,7 +22,7 @@ IN_VAIN = 3
 
 
 def settled(model: Model, mix: Indices, *, search: Search) -> Indices:
-    """The best plan found by cooling until that is in vain three times, in at most as many chunks as there are rounds."""
+    """The best plan found by cooling until it is in vain three times, in no more chunks than there are rounds."""
     best, reached = mix, value_of(model, mix)
     left, chunks, vain = search.rounds, FIRST_CHUNKS, 0
     while left > 0 and vain < IN_VAIN and not search.stop():
