@@ -22,11 +22,12 @@ from rich.table import Table
 from scipy.sparse import csr_matrix, vstack
 
 from benchmarks.ending import options, tell
+from restante.plan.program import Effort, Program, solve
 from restante.plan.siting.brief import Brief
-from restante.plan.siting.city import Cell, City, ModuleKind, Site, walks_by_great_circle
+from restante.plan.siting.cells import Cell, Site
+from restante.plan.siting.city import City, ModuleKind, walks_by_great_circle
 from restante.plan.siting.model import model_of
 from restante.plan.siting.outcome import outcome_of
-from restante.plan.siting.program import Effort, Program, solve
 from restante.plan.siting.proposal import Proposal
 from restante.plan.siting.proposing import propose
 from restante.plan.siting.search import Search
@@ -36,6 +37,7 @@ CELL_KM: Final = 0.25
 REACH_M: Final = 1000.0
 BUDGET_SHARE: Final = 0.2
 FLOOR_GAP: Final = 0.01
+ROUNDS: Final = 100_000
 TABLE: Final = ((100, 50), (500, 100), (1_000, 200), (5_000, 1_000))
 GROWTH: Final = ((100, 20), (1_000, 200), (10_000, 1_000), (100_000, 1_000))
 MODULES: Final = (
@@ -100,12 +102,12 @@ def _degrees(where: NDArray[np.float64]) -> tuple[float, float]:
     return 48.1 + float(where[1]) / 111.2, 16.2 + float(where[0]) / 74.2
 
 
-def one(cells: int, sites: int, *, seed: int, limit_s: float, is_steered: bool = False) -> Run:
+def one(cells: int, sites: int, *, seed: int, limit_s: float, rounds: int = ROUNDS, is_steered: bool = False) -> Run:
     """One city, proposed for within so many seconds."""
     city = drawn_city(cells, sites, seed)
     whole = sum(site.cost_minor_per_year + 4 * 320_00 for site in city.sites)
     begun_s = time.perf_counter()
-    search = Search(seed=seed, rounds=100_000, stop=lambda: time.perf_counter() - begun_s > limit_s)
+    search = Search(seed=seed, rounds=rounds, stop=lambda: time.perf_counter() - begun_s > limit_s)
     brief = Brief(int(BUDGET_SHARE * whole))
     made = propose(city, walks_by_great_circle(city, reach_m=REACH_M), brief, search=search)
     assert isinstance(made, Proposal), made
@@ -169,7 +171,7 @@ def main() -> int:
     parser.add_argument("--steered", action="store_true", help="also what the same points would be worth, steered")
     parser.add_argument("--growth", action="store_true", help="several sizes, each with the same seconds")
     given = parser.parse_args()
-    one(60, 8, seed=1, limit_s=1.0)  # compiles
+    one(60, 8, seed=1, limit_s=math.inf, rounds=20)  # compiles all of it, however long that takes
     sizes = TABLE if given.table else GROWTH if given.growth else ((given.cells, given.sites),)
     runs = [
         one(*size, seed=seed, limit_s=given.seconds * given.scale, is_steered=given.steered)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, vstack
 
 from restante.core.refusals import Refusal
-from restante.plan.siting.program import Effort, Program, solve
+from restante.plan.program import Effort, Program, solve
 from restante.plan.siting.search import Search
 from restante.plan.siting.table import Numbers
 
