@@ -13,9 +13,9 @@ from scipy.sparse import csr_matrix, vstack
 
 from benchmarks.plan_cases import Median, best_values, read_median
 from benchmarks.plan_siting import Case, Report, measured, report, taken
+from restante.plan.program import Effort, Program, solve
 from restante.plan.siting.interchange import improved, nearest_of, settle
 from restante.plan.siting.medians import Medians, first, p_median
-from restante.plan.siting.program import Effort, Program, solve
 from restante.plan.siting.search import Search
 from restante.plan.siting.table import table_of
 

@@ -90,9 +90,6 @@ CODES: dict[str, str] = {
     "streets-absent": "No street of the extract may be gone along in this way.",
     "place-off-street": "A place is farther from the nearest street than is allowed.",
     "places-unconnected": "The streets of the extract lead from one of these places to the other by no way.",
-    # cities
-    "demand-absent": "Nobody is found who would be sent a parcel.",
-    "sites-absent": "Nothing is found where a point might stand.",
     # routing
     "routing-malformed": "The snapshot of a day's routing contradicts itself, so that no plan can be made of it.",
     "routing-fleet": "The vans together cannot carry what is to be delivered.",
@@ -147,6 +144,7 @@ CODES: dict[str, str] = {
     "hours-malformed": "Opening hours are a weekday (0 is Monday) and minutes of the day, opening before closing.",
     # planning
     "plan-no-demand": "There is no demand to plan for.",
+    "plan-no-sites": "Nothing is found where a point might stand.",
     "plan-value-malformed": "A number of the snapshot or of what is asked for is none that can be.",
     "plan-cell-unreachable": "Cells are farther than anybody walks from every site that may open.",
     "plan-site-unreachable": "A site that has to open is farther from every cell than anybody walks; perhaps at sea.",

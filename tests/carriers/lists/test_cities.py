@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from restante.carriers.lists.cities import Brought, bring_cells, bring_sites, bring_standing
 from restante.carriers.lists.survey import Wish
 from restante.core.refusals import Refusal
-from restante.plan.importing.found import FoundSite, Rates
+from restante.plan.importing.rates import Rates
+from restante.plan.siting.cells import Site, SiteKind
 
 RATES = Rates(parcels_per_person=0.1, parcels_per_passer_by=0.01, size_shares=(0.5, 0.3, 0.2))
 
@@ -73,7 +74,7 @@ def test_each_row_kept_out_is_told_of() -> None:
 def test_nobody_anywhere_is_refused() -> None:
     """Given only rows without demand, then the refusal says what became of them."""
     found = cells("id,lat,lon,population\na,60.1,24.9,0\nb,60.1,24.8,0\n")
-    assert found == Refusal("demand-absent", "rows", "2 rows; demand-zero: 2")
+    assert found == Refusal("plan-no-demand", "rows", "2 rows; demand-zero: 2")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +111,8 @@ def test_sites() -> None:
     assert isinstance(found, Brought)
     cost, answers = 120_050, {"step_free": False, "watched": True, "standing": True}
     assert found.sites == (
-        FoundSite("a", 60.1, 24.9, "Shop & Co", cost, 4, "counter", 60.0, **answers),
-        FoundSite("b", 60.2, 24.9, "", 0, 1),
+        Site("a", 60.1, 24.9, "Shop & Co", cost, 4, SiteKind.COUNTER, 60.0, **answers),
+        Site("b", 60.2, 24.9, "", 0, 1),
     )
 
 
@@ -124,7 +125,7 @@ def test_each_site_kept_out_is_told_of() -> None:
     assert broken(sites("\n".join([header, *rows, "f,60.1,24.9,bank,1,1,1,no"]))) == expected
     none = sites("\n".join([header, *rows]))
     assert isinstance(none, Refusal)
-    assert none.code == "sites-absent"
+    assert none.code == "plan-no-sites"
 
 
 def test_standing_points_are_sites() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restante.core.refusals import Refusal
-from restante.plan.importing.found import Rates
+from restante.plan.importing.rates import Rates
 from restante.plan.importing.things import Gathered, Thing, gathered
 
 RATES = Rates(parcels_per_person=0.1, floor_m2_per_person=50.0, size_shares=(0.5, 0.5))
@@ -64,8 +64,8 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_a_map_without_people_or_hosts_is_refused() -> None:
     """With what was found instead."""
-    assert gathered([SHOP, house(5)], RATES) == Refusal("demand-absent", "things", "too-small: 1")
-    assert gathered([house(500)], RATES) == Refusal("sites-absent", "things", "nothing at all")
+    assert gathered([SHOP, house(5)], RATES) == Refusal("plan-no-demand", "things", "too-small: 1")
+    assert gathered([house(500)], RATES) == Refusal("plan-no-sites", "things", "nothing at all")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from restante.core.refusals import Refusal
 from restante.plan.siting.covering import Covering, Reach, maximal_covering
 from restante.plan.siting.search import Search
-from restante.plan.siting.single_source import Assignment, Depots, begin, cost_of, single_source
+from restante.plan.siting.single_source import Assignment, Depots, begin, bettered, cost_of, single_source
 
 Numbers = NDArray[np.float64]
 SHORT = Search(rounds=100, starts=3)
@@ -117,6 +117,25 @@ def test_what_a_search_starts_from_fits(case: Depots) -> None:
     """A plan to start from, if there is one, loads no site beyond its capacity."""
     serves = begin(case)
     assert serves is None or fits(case, serves)
+
+
+@given(depots())
+@settings(max_examples=60, deadline=None)
+def test_what_is_bettered_fits_and_costs_no_more(case: Depots) -> None:
+    """Opening and closing sites leaves a plan that fits, no dearer than the one it began with."""
+    serves = begin(case)
+    if serves is not None:
+        better = bettered(case, serves, search=Search())
+        assert fits(case, better)
+        assert cost_of(case, better) <= cost_of(case, serves)
+
+
+def test_a_stopped_search_hands_back_its_start() -> None:
+    """Without any time the plan to start from is the answer, and its bound is below."""
+    case = Depots(np.asarray([5.0, 5.0]), np.ones(2), np.asarray([3.0, 4.0]), np.asarray([[1.0, 2.0], [2.0, 1.0]]))
+    found = single_source(case, search=Search(stop=lambda: True))
+    assert isinstance(found, Assignment)
+    assert found.bound <= 4.0 <= found.cost
 
 
 def test_a_shortage_is_named() -> None:

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 
 from restante.plan.siting.brief import Brief
-from restante.plan.siting.city import Cell, City, Indices, ModuleKind, Numbers, Site
+from restante.plan.siting.cells import Cell, Site
+from restante.plan.siting.city import City, Indices, ModuleKind, Numbers
 from restante.plan.siting.model import Model
 from restante.plan.siting.outcome import outcome_of, spent
 

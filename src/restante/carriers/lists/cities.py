@@ -21,12 +21,16 @@ from restante.carriers.lists.rules import Finding, shown
 from restante.carriers.lists.seen import Seen
 from restante.carriers.lists.survey import Survey, Wish, survey
 from restante.core.refusals import Refusal
-from restante.plan.importing.found import FoundCell, FoundSite, Rates
+from restante.plan.importing.rates import Rates
+from restante.plan.siting.cells import Cell, Site, SiteKind
 
 _NUMBER: Final = re.compile(r"\d{1,12}(?:[.,]\d{1,9})?", re.ASCII)
 _TRUE: Final = frozenset({"true", "yes", "1", "ja", "y", "t", "designated", "limited"})
 _FALSE: Final = frozenset({"false", "no", "0", "nein", "n", "f", ""})
-_KINDS: Final = {"": "bank", "bank": "bank", "locker": "bank", "counter": "counter", "shop": "counter"}
+_KINDS: Final = {
+    "": SiteKind.BANK, "bank": SiteKind.BANK, "locker": SiteKind.BANK,
+    "counter": SiteKind.COUNTER, "shop": SiteKind.COUNTER,
+}  # fmt: skip
 _MINOR: Final = 100
 _OF_NO_MATTER: Final = frozenset({"zone-missing", "hours-unknown", "hours-unreadable", "hours-range"})
 MOST_ID: Final = 200
@@ -36,8 +40,8 @@ _WEEK_HOURS: Final = 168.0
 class Brought(msgspec.Struct, frozen=True):
     """What a list held: cells or sites, and the account of its rows, kept out or warned of."""
 
-    cells: tuple[FoundCell, ...]
-    sites: tuple[FoundSite, ...]
+    cells: tuple[Cell, ...]
+    sites: tuple[Site, ...]
     account: Account
     survey: Survey
 
@@ -47,19 +51,19 @@ Judge = Callable[[Record], Judged]
 
 
 def bring_cells(file: Open, wish: Wish, rates: Rates) -> Brought | Refusal:
-    """A list of demand. Refused as ``survey`` does, and with ``demand-absent`` if nobody is left who asks."""
+    """A list of demand. Refused as ``survey`` does, and with ``plan-no-demand`` if nobody is left who asks."""
 
     def judge(found: Survey) -> Judge:
         return _CellJudge(found, rates).judge
 
     brought = _brought(file, CELLS, wish, judge_of=judge)
     if isinstance(brought, Brought) and not any(sum(cell.parcels_per_day) for cell in brought.cells):
-        return Refusal("demand-absent", "rows", _said(brought.account))
+        return Refusal("plan-no-demand", "rows", _said(brought.account))
     return brought
 
 
 def bring_sites(file: Open, wish: Wish) -> Brought | Refusal:
-    """A list of sites. Refused as ``survey`` does, and with ``sites-absent`` if every row is kept out."""
+    """A list of sites. Refused as ``survey`` does, and with ``plan-no-sites`` if every row is kept out."""
 
     def judge(found: Survey) -> Judge:
         return _SiteJudge(found).judge
@@ -92,13 +96,13 @@ def _brought(file: Open, kind: Kind, wish: Wish, *, judge_of: Callable[[Survey],
         if not judged.is_rejected:
             bodies.append(judged.body)
     if kind is CELLS:
-        return Brought(tuple(FoundCell(**body) for body in bodies), (), account, found)
-    return Brought((), tuple(FoundSite(**body) for body in bodies), account, found)
+        return Brought(tuple(Cell(**body) for body in bodies), (), account, found)
+    return Brought((), tuple(Site(**body) for body in bodies), account, found)
 
 
 def _with_sites(brought: Brought | Refusal) -> Brought | Refusal:
     if isinstance(brought, Brought) and not brought.sites:
-        return Refusal("sites-absent", "rows", _said(brought.account))
+        return Refusal("plan-no-sites", "rows", _said(brought.account))
     return brought
 
 
@@ -212,7 +216,7 @@ def _standing(judge: PointJudge) -> Judge:
     def judged(record: Record) -> Judged:
         one = judge.judge(record)
         name = one.body.get("name", "")
-        kind = "counter" if one.body.get("kind") == "shop" else "bank"
+        kind = SiteKind.COUNTER if one.body.get("kind") == "shop" else SiteKind.BANK
         body = {
             "id": f"row {record.number}: {name}",
             "latitude": one.body.get("latitude"),

@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from restante.core.refusals import Refusal
-from restante.plan.importing.found import FoundCell, FoundSite, Rates
+from restante.plan.importing.rates import Rates
+from restante.plan.siting.cells import Cell, Site
 
 MOST_LEVELS: Final = 60
 SMALLEST_M2: Final = 20.0
@@ -57,8 +58,8 @@ class Thing(msgspec.Struct, frozen=True):
 class Gathered(msgspec.Struct, frozen=True):
     """Cells and sites, how many things were left out for which reason, and what was assumed."""
 
-    cells: tuple[FoundCell, ...]
-    sites: tuple[FoundSite, ...]
+    cells: tuple[Cell, ...]
+    sites: tuple[Site, ...]
     left_out: Mapping[str, int]
     assumed: str
 
@@ -66,27 +67,27 @@ class Gathered(msgspec.Struct, frozen=True):
 def gathered(things: Iterable[Thing], rates: Rates) -> Gathered | Refusal:
     """Every home is a cell, every possible host and every parcel locker a site.
 
-    Refusals: ``demand-absent`` where nobody lives, ``sites-absent`` where nothing may host.
+    Refusals: ``plan-no-demand`` where nobody lives, ``plan-no-sites`` where nothing may host.
     """
-    cells: list[FoundCell] = []
-    sites: list[FoundSite] = []
+    cells: list[Cell] = []
+    sites: list[Site] = []
     left_out: Counter[str] = Counter()
     for thing in things:
         site, home = _site(thing), _home(thing, rates)
         if site is not None:
             sites.append(site)
-        if isinstance(home, FoundCell):
+        if isinstance(home, Cell):
             cells.append(home)
         elif site is None:
             left_out[home] += 1
     if not cells:
-        return Refusal("demand-absent", "things", _counted(left_out))
+        return Refusal("plan-no-demand", "things", _counted(left_out))
     if not sites:
-        return Refusal("sites-absent", "things", _counted(left_out))
+        return Refusal("plan-no-sites", "things", _counted(left_out))
     return Gathered(tuple(cells), tuple(sites), dict(left_out), rates.label)
 
 
-def _home(thing: Thing, rates: Rates) -> FoundCell | str:
+def _home(thing: Thing, rates: Rates) -> Cell | str:
     """The cell of a home, or why there is none."""
     building = thing.tags.get("building", "")
     if not building:
@@ -98,7 +99,7 @@ def _home(thing: Thing, rates: Rates) -> FoundCell | str:
     people = thing.ground_m2 * _levels(thing.tags.get("building:levels", "")) / rates.floor_m2_per_person
     district = thing.tags.get("addr:postcode") or thing.tags.get("addr:suburb", "")
     parcels = rates.by_size(people * rates.parcels_per_person)
-    return FoundCell(thing.id, thing.latitude, thing.longitude, district, parcels)
+    return Cell(thing.id, thing.latitude, thing.longitude, district, parcels)
 
 
 def _levels(told: str) -> float:
@@ -107,14 +108,14 @@ def _levels(told: str) -> float:
     return min(max(levels, 1.0), float(MOST_LEVELS))
 
 
-def _site(thing: Thing) -> FoundSite | None:
+def _site(thing: Thing) -> Site | None:
     standing = thing.tags.get(STANDING[0]) == STANDING[1]
     known = [host for (key, value), host in HOSTS.items() if thing.tags.get(key) == value]
     if not (standing or known) or thing.tags.get("access") in {"private", "no"}:
         return None
     host, room = known[0] if known else (thing.tags.get("operator", "parcel locker"), 1)
     step_free = thing.tags.get("wheelchair", "yes") != "no"
-    return FoundSite(thing.id, thing.latitude, thing.longitude, host, 0, room, step_free=step_free, standing=standing)
+    return Site(thing.id, thing.latitude, thing.longitude, host, 0, room, step_free=step_free, standing=standing)
 
 
 def _counted(left_out: Mapping[str, int]) -> str:

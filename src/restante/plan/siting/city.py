@@ -3,7 +3,6 @@
 All of it is a snapshot: values, which nothing here changes.
 """
 
-from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -12,45 +11,13 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from restante.plan.geometry import EARTH_RADIUS_M
+from restante.plan.siting.cells import Cell, Site
 
 Numbers = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 DETOUR = 1.3
 """How much longer a way is than the great circle, where no streets are known: an assumption."""
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """Some addresses taken together: where they are (degrees), their district, parcels a day by size rank."""
-
-    id: str
-    latitude: float
-    longitude: float
-    district: str
-    parcels_per_day: tuple[float, ...]
-
-
-class SiteKind(StrEnum):
-    """What may stand on a site."""
-
-    BANK = "bank"
-    COUNTER = "counter"
-
-
-class Site(msgspec.Struct, frozen=True):
-    """Where a point may stand, or stands already: its host, its yearly cost without modules, and what people like."""
-
-    id: str
-    latitude: float
-    longitude: float
-    host: str
-    cost_minor_per_year: int
-    room_modules: int
-    kind: SiteKind = SiteKind.BANK
-    open_hours_per_week: float = 168.0
-    step_free: bool = True
-    watched: bool = False
-    standing: bool = False
 
 
 class ModuleKind(msgspec.Struct, frozen=True):

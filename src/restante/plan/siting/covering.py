@@ -12,9 +12,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from restante.core.refusals import Refusal
+from restante.plan.program import Effort, Program, solve
 from restante.plan.siting.interchange import improved
 from restante.plan.siting.medians import first, refused
-from restante.plan.siting.program import Effort, Program, solve
 from restante.plan.siting.search import Search
 from restante.plan.siting.table import Flags, Numbers, grain_of, table_of
 

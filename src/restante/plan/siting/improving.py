@@ -1,9 +1,11 @@
 """Local search for a city: points open, close, move and change their mix, and a little loss is let pass at first.
 
 Threshold accepting (Dueck and Scheuer, Journal of Computational Physics 90, 1990) over changes of one or two points
-that the budget pays for; what a district is short of counts as a loss that no gain makes up for.
+that the budget pays for; what a district is short of counts as a loss that no gain makes up for. How long a search may
+go on is not known beforehand, so it cools again and again, each time more slowly, from the best plan found.
 """
 
+import msgspec
 import numpy as np
 
 from restante.plan.compiled import compiled
@@ -13,8 +15,28 @@ from restante.plan.siting.outcome import Outcome, outcome_of, shortage, spent, t
 from restante.plan.siting.search import Progress, Search
 
 CHUNK = 2_000
-LOSS = 3e-3
-"""The share of the value that a change may lose at first."""
+LOSS = 0.1
+"""What a change may lose at first, as a share of the mean value of a point: no more in a large city than in a town."""
+FIRST_CHUNKS = 10
+IN_VAIN = 3
+
+
+def settled(model: Model, mix: Indices, *, search: Search) -> Indices:
+    """The best plan found by cooling until it is in vain three times, in no more chunks than there are rounds."""
+    best, reached = mix, value_of(model, mix)
+    left, chunks, vain = search.rounds, FIRST_CHUNKS, 0
+    while left > 0 and vain < IN_VAIN and not search.stop():
+        again = msgspec.structs.replace(search, seed=search.seed + left)
+        best = improved(model, best, search=again, chunks=min(left, chunks))
+        value = value_of(model, best)
+        vain = 0 if value > reached else vain + 1
+        reached, left, chunks = value, left - chunks, chunks + chunks // 2
+    return best
+
+
+def value_of(model: Model, mix: Indices) -> float:
+    """What a plan counts, less what its districts are short of."""
+    return float(judged(model, outcome_of(model, mix)))
 
 
 def improved(model: Model, mix: Indices, *, search: Search, chunks: int) -> Indices:
@@ -25,7 +47,8 @@ def improved(model: Model, mix: Indices, *, search: Search, chunks: int) -> Indi
     for chunk in range(chunks):
         if search.stop():
             break
-        allowed = LOSS * abs(best_value) * (1 - chunk / chunks) ** 2
+        opened = max(1, int((best >= 0).sum()))
+        allowed = LOSS * abs(best_value) / opened * (1 - (chunk + 1) / chunks) ** 2
         value = trials(model, now, (chance.random((CHUNK, 6)), allowed, best, best_value))
         if value > best_value:
             best_value = value

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from restante.core.refusals import Refusal
 from restante.plan.siting.brief import Brief
-from restante.plan.siting.city import City, Indices, Numbers, Site, SiteKind, Walks
+from restante.plan.siting.cells import Site, SiteKind
+from restante.plan.siting.city import City, Indices, Numbers, Walks
 from restante.plan.siting.mixes import Mix, catalogue, erlang_room
 
 CLOSED = -1

@@ -9,7 +9,7 @@ from restante.core.refusals import Refusal
 from restante.plan.siting.brief import Brief, assumptions
 from restante.plan.siting.ceiling import SMALLEST_STEP, Ceiling, evaluated, first_ceiling, lowered
 from restante.plan.siting.city import City, Indices, Numbers, Walks
-from restante.plan.siting.improving import improved, is_affordable, judged
+from restante.plan.siting.improving import improved, is_affordable, settled, value_of
 from restante.plan.siting.model import Asked, Model, Room, model_of, refused
 from restante.plan.siting.outcome import Outcome, accepted, captured, outcome_of, shortage
 from restante.plan.siting.proposal import District, Placed, Proposal, Unmet
@@ -23,7 +23,6 @@ BOUND_OF: Final = (
 )
 SMALL_GAP: Final = 1e-4
 TRY_EVERY: Final = 10
-CHUNKS: Final = 30
 SHORT_TOLERANCE: Final = 1e-6
 
 
@@ -65,31 +64,26 @@ def propose(
 
 def searched(model: Model, starts: list[Indices], *, search: Search) -> tuple[Indices, Ceiling]:
     """The best plan found from the starts that the budget pays for, and the search for its bound."""
-    mix = max(filter(lambda each: is_affordable(model, each), starts), key=lambda each: _value(model, each))
+    mix = max(filter(lambda each: is_affordable(model, each), starts), key=lambda each: value_of(model, each))
     mix = improved(model, mix, search=search, chunks=2)
     ceiling = first_ceiling(model, outcome_of(model, mix).pulled)
-    value = _value(model, mix)
+    value = value_of(model, mix)
     for number in range(search.rounds):
         ceiling, now = lowered(model, ceiling, value)
         if number % TRY_EVERY == 0:
-            if is_affordable(model, now.dear) and _value(model, now.dear) > value:
+            if is_affordable(model, now.dear) and value_of(model, now.dear) > value:
                 mix = now.dear
             # By turns, so that whenever time is up both the plan and its bound have had their share of it.
             mix = improved(model, mix, search=msgspec.structs.replace(search, seed=search.seed + number), chunks=1)
-            value = _value(model, mix)
+            value = value_of(model, mix)
             search.tell(Progress("bounding", value, ceiling.bound))
         if search.stop() or _is_done(ceiling, value):
             break
-    mix = improved(model, mix, search=search, chunks=CHUNKS)
-    return mix, ceiling
+    return settled(model, mix, search=search), ceiling
 
 
 def _is_done(ceiling: Ceiling, value: float) -> bool:
     return ceiling.step < SMALLEST_STEP or gap_between(value, ceiling.bound) < SMALL_GAP
-
-
-def _value(model: Model, mix: Indices) -> float:
-    return float(judged(model, outcome_of(model, mix)))
 
 
 def cheapest_start(model: Model) -> Indices:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from restante.plan.program import never
+
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a search is: the stage, the best value found, and what is proven about the best there can be."""
@@ -17,11 +19,6 @@ class Progress(msgspec.Struct, frozen=True):
     def gap(self) -> float:
         """The proven distance as a share of the value; 0 when the best is found, infinite when nothing is known."""
         return gap_between(self.value, self.bound)
-
-
-def never() -> bool:
-    """No deadline."""
-    return False
 
 
 def nobody(_: Progress) -> None:

@@ -1,7 +1,8 @@
 """Single-source capacitated siting: every cell is served by exactly one site, and no site beyond its capacity.
 
-A plan to start from is made by serving the cells with most to lose first, at the least extra cost; HiGHS proves the
-rest over the strong form, in which a cell cannot be served from a site that is not open.
+A plan to start from is made by serving the largest cells first, at the least extra cost, and bettered by opening and
+closing sites. The strong form, in which a cell cannot be served from a site that is not open, is relaxed; what would
+raise its cost above the plan's is left out (reduced costs), and HiGHS proves the rest.
 """
 
 import math
@@ -13,11 +14,17 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, vstack
 
 from restante.core.refusals import Refusal
-from restante.plan.siting.program import Effort, Program, solve
+from restante.plan.program import Answer, Effort, Program, solve
 from restante.plan.siting.search import Search
-from restante.plan.siting.table import Numbers
+from restante.plan.siting.table import Flags, Numbers, grain_of
 
+ABSOLUTE_GAP = 1e-6
 RELATIVE_GAP = 1e-9
+WHOLE = 1e-6
+PARTS = (0.2, 1.0)
+"""How far towards the cost of a known plan reduced costs go in what the first program may use, and in the second."""
+
+Serves = NDArray[np.int64]
 
 
 class Depots(NamedTuple):
@@ -52,25 +59,56 @@ def single_source(depots: Depots, *, search: Search | None = None) -> Assignment
     search = search or Search()
     if no := _refused(depots):
         return no
-    program, begun = _program(depots), begin(depots)
-    start = None if begun is None else _values(depots, begun)
-    effort = Effort(search.stop, relative_gap=RELATIVE_GAP, start=start, seed=search.seed)
-    answer = solve(program, effort)
-    if not answer.values.size:
+    begun = begin(depots)
+    begun = None if begun is None else bettered(depots, begun, search=search)
+    serves, bound = _proven(depots, begun, search=search)
+    if serves is None:
         return Refusal("plan-capacity-short", "capacity", "no assignment of whole cells was found to fit")
-    cells, sites = depots.serving.shape
-    chosen = np.argmax(answer.values[sites:].reshape(cells, sites), axis=1)
-    cost = cost_of(depots, chosen)
-    return Assignment(tuple(int(site) for site in chosen), cost, min(answer.bound, cost))
+    cost = cost_of(depots, serves)
+    bound = min(bound, cost)
+    bound = math.ceil(bound - WHOLE) if _grain(depots) and math.isfinite(bound) else bound
+    return Assignment(tuple(int(site) for site in serves), cost, bound)
 
 
-def cost_of(depots: Depots, serves: NDArray[np.int64]) -> float:
+def _proven(depots: Depots, serves: Serves | None, *, search: Search) -> tuple[Serves | None, float]:
+    """The best plan found from one to start from, and a bound: first among what is cheapest to use, then among all."""
+    program, grain = _program(depots), _grain(depots)
+    effort = Effort(search.stop, 0.999 * grain or ABSOLUTE_GAP, RELATIVE_GAP, seed=search.seed)
+    relaxed = solve(program._replace(whole=np.zeros_like(program.whole)), effort)
+    if serves is None or not math.isfinite(relaxed.bound):
+        answer = solve(program, effort._replace(start=None if serves is None else _values(depots, serves)))
+        found = _chosen(depots, answer)
+        return serves if found is None else found, answer.bound
+    bound = relaxed.bound
+    for part in PARTS:
+        known, start = cost_of(depots, serves), _values(depots, serves)
+        target = relaxed.bound + part * (known - 0.999 * grain - relaxed.bound)
+        used = (relaxed.bound + relaxed.reduced <= target + WHOLE * abs(target)) | (start > 0)
+        answer = solve(program._replace(upper=used.astype(np.float64)), effort._replace(start=start))
+        plans = [each for each in (serves, _chosen(depots, answer)) if each is not None]
+        serves, bound = min(plans, key=lambda each: cost_of(depots, each)), min(answer.bound, known)
+    return serves, max(bound, relaxed.bound)
+
+
+def _chosen(depots: Depots, answer: Answer) -> Serves | None:
+    """The plan of an answer, if it has one."""
+    if not answer.values.size:
+        return None
+    serves: Serves = np.argmax(answer.values[len(depots.capacity) :].reshape(depots.serving.shape), axis=1)
+    return serves
+
+
+def _grain(depots: Depots) -> float:
+    return grain_of(np.vstack((depots.serving, depots.opening)))
+
+
+def cost_of(depots: Depots, serves: Serves) -> float:
     """What an assignment costs: opening the sites it uses and serving each cell."""
     opening = depots.opening[np.unique(serves)].sum()
     return float(opening + depots.serving[np.arange(len(serves)), serves].sum())
 
 
-def begin(depots: Depots) -> NDArray[np.int64] | None:
+def begin(depots: Depots) -> Serves | None:
     """A plan to start from, or nothing when the cells do not fit in this order.
 
     The largest cells come first; each goes where serving it, and opening the site if it is not open, costs least.
@@ -88,7 +126,41 @@ def begin(depots: Depots) -> NDArray[np.int64] | None:
     return serves
 
 
-def _values(depots: Depots, serves: NDArray[np.int64]) -> Numbers:
+def bettered(depots: Depots, serves: Serves, *, search: Search) -> Serves:
+    """A plan no dearer, that neither opening nor closing one site betters."""
+    best, cost, sites = serves, cost_of(depots, serves), len(depots.capacity)
+    since, site = 0, 0
+    while since < sites and not search.stop():
+        opened = np.zeros(sites, np.bool_)
+        opened[best] = True
+        opened[site] = not opened[site]
+        made = _filled(depots, opened)
+        since += 1
+        if made is not None and cost_of(depots, made) < cost:
+            best, cost, since = made, cost_of(depots, made), 0
+        site = (site + 1) % sites
+    return best
+
+
+def _filled(depots: Depots, opened: Flags) -> Serves | None:
+    """Cells at their cheapest open site, or, where those are too small, one by one, who would lose most by waiting."""
+    serving = np.where(opened, depots.serving, math.inf)
+    serves: Serves = np.argmin(serving, axis=1)
+    load = np.bincount(serves, weights=depots.demand, minlength=len(opened))
+    if not opened.any() or (load <= depots.capacity).all():
+        return serves if opened.any() else None
+    second = np.partition(serving, 1, axis=1)[:, 1] if len(opened) > 1 else serving[:, 0]
+    free = depots.capacity.astype(np.float64).copy()
+    for cell in np.argsort(serving.min(axis=1) - second, kind="stable"):
+        costs = np.where(free >= depots.demand[cell], serving[cell], math.inf)
+        serves[cell] = np.argmin(costs)
+        if not math.isfinite(costs[serves[cell]]):
+            return None
+        free[serves[cell]] -= depots.demand[cell]
+    return serves
+
+
+def _values(depots: Depots, serves: Serves) -> Numbers:
     cells, sites = depots.serving.shape
     assigned = np.zeros((cells, sites))
     assigned[np.arange(cells), serves] = 1.0

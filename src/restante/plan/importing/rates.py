@@ -1,38 +1,12 @@
-"""Demand and sites as they are found, whatever they were found in."""
+"""What people ask for where only people, houses or passers-by are known."""
 
 import msgspec
 
 ASSUMED_RATES = "assumed: parcels per person and day, their sizes, floor space per person"
 
 
-class FoundCell(msgspec.Struct, frozen=True):
-    """Some addresses taken together: where they are (degrees), their district, parcels a day by size rank."""
-
-    id: str
-    latitude: float
-    longitude: float
-    district: str
-    parcels_per_day: tuple[float, ...]
-
-
-class FoundSite(msgspec.Struct, frozen=True):
-    """Where a point may stand, or stands already; ``kind`` is ``bank`` or ``counter``, cost is a year's."""
-
-    id: str
-    latitude: float
-    longitude: float
-    host: str
-    cost_minor_per_year: int
-    room_modules: int
-    kind: str = "bank"
-    open_hours_per_week: float = 168.0
-    step_free: bool = True
-    watched: bool = False
-    standing: bool = False
-
-
 class Rates(msgspec.Struct, frozen=True):
-    """What people ask for where only people, houses or passers-by are known. All assumed, and parameters.
+    """Parcels of a person and of a passer-by, and how large they are. All assumed, and parameters.
 
     ``size_shares`` go from the smallest size up and sum to 1.
     """

@@ -1,4 +1,4 @@
-"""Mixed-integer programs, handed to HiGHS: the last resort after bounds have made them small."""
+"""Linear and mixed-integer programs, handed to HiGHS: the one place that knows its untyped constructor."""
 
 import math
 from collections.abc import Callable
@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from restante.plan.siting.search import never
-
 Numbers = NDArray[np.float64]
+
+
+def never() -> bool:
+    """No deadline."""
+    return False
 
 
 class Program(NamedTuple):
@@ -26,15 +29,19 @@ class Program(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The best values found (none at all: ``values`` is empty), their cost, and a proven bound on every cost."""
+    """The best values found (none at all: ``values`` is empty), their cost, and a proven bound on every cost.
+
+    ``reduced`` is what the cost would rise by for each unit of a variable, where none has to be whole; else empty.
+    """
 
     values: Numbers
     cost: float
     bound: float
+    reduced: Numbers
 
 
 class Effort(NamedTuple):
-    """How an answer is sought: when to stop, the gap that is small enough, a start, and a limit on nodes."""
+    """How an answer is sought: when to stop, the gap that is small enough, a start, and limits on nodes and seconds."""
 
     stop: Callable[[], bool] = never
     absolute_gap: float = 1e-6
@@ -42,6 +49,7 @@ class Effort(NamedTuple):
     start: Numbers | None = None
     seed: int = 1
     nodes: int = 2_000_000
+    seconds: float = math.inf
 
 
 def solve(program: Program, effort: Effort) -> Answer:
@@ -50,13 +58,15 @@ def solve(program: Program, effort: Effort) -> Answer:
     solver.run()
     status, told = solver.getModelStatus(), solver.getInfo()
     if status == highspy.HighsModelStatus.kInfeasible:
-        return Answer(np.empty(0), math.inf, math.inf)
+        return Answer(np.empty(0), math.inf, math.inf, np.empty(0))
     found = told.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    values = np.asarray(solver.getSolution().col_value) if found else np.empty(0)
+    solution = solver.getSolution()
+    values = np.asarray(solution.col_value) if found else np.empty(0)
     cost = float(told.objective_function_value) if found else math.inf
     if not program.whole.any():
-        return Answer(values, cost, cost if status == highspy.HighsModelStatus.kOptimal else -math.inf)
-    return Answer(values, cost, float(told.mip_dual_bound))
+        bound = cost if status == highspy.HighsModelStatus.kOptimal else -math.inf
+        return Answer(values, cost, bound, np.asarray(solution.col_dual) if found else np.empty(0))
+    return Answer(values, cost, float(told.mip_dual_bound), np.empty(0))
 
 
 def _prepared(program: Program, effort: Effort) -> highspy.Highs:
@@ -68,6 +78,7 @@ def _prepared(program: Program, effort: Effort) -> highspy.Highs:
         "mip_max_nodes": effort.nodes,
         "random_seed": effort.seed,
         "threads": 1,
+        "time_limit": effort.seconds,
     }.items():
         solver.setOptionValue(name, value)
     solver.passModel(_model(program))
@@ -75,7 +86,8 @@ def _prepared(program: Program, effort: Effort) -> highspy.Highs:
         solution = highspy.HighsSolution()
         solution.col_value = list(effort.start)
         solver.setSolution(solution)
-    _listen(solver, effort.stop)
+    if effort.stop is not never:
+        _listen(solver, effort.stop)
     return solver
 
 
@@ -84,9 +96,8 @@ def _listen(solver: highspy.Highs, stop: Callable[[], bool]) -> None:
         if stop():
             event.interrupt()
 
-    if stop is not never:
-        for moment in (solver.cbMipInterrupt, solver.cbSimplexInterrupt, solver.cbIpmInterrupt):
-            moment.subscribe(interrupt)
+    for moment in (solver.cbMipInterrupt, solver.cbSimplexInterrupt, solver.cbIpmInterrupt):
+        moment.subscribe(interrupt)
 
 
 def _model(program: Program) -> highspy.HighsLp:
@@ -101,5 +112,6 @@ def _model(program: Program) -> highspy.HighsLp:
     model.a_matrix_.index_ = program.rows.indices
     model.a_matrix_.value_ = program.rows.data
     kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-    model.integrality_ = [kinds[int(each)] for each in program.whole]
+    if program.whole.any():
+        model.integrality_ = [kinds[int(each)] for each in program.whole]
     return model
