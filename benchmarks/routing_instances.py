@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from restante.plan.routing.day import Day, Depot, Option, Request, ServiceLevel, Stop, Van
+from restante.plan.routing.proposal import Choice
 
 DATA: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -84,6 +85,16 @@ def vrpdo_day(text: str, *, is_tilk: bool) -> Day:
     fleet = math.ceil(sum(loads.values()) / capacity) + 3 + len(loads) // 20
     vans = tuple(Van(str(at), (capacity,), opens, closes) for at in range(fleet))
     return Day(ways, ways, (Depot(0, opens, closes),), vans, stops, requests, LEVELS)
+
+
+def option_choices(text: str) -> dict[int, Choice]:
+    """Which request and option of the day each option of a VRPDO file is, by its number in the file."""
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    of_customer: dict[int, list[int]] = {int(row[0]): [] for row in _table(rows, "CUSTOMER")}
+    for row in _table(rows, "OPTION"):
+        of_customer[int(row[2])].append(int(row[0]))
+    numbered = enumerate(of_customer.values())
+    return {number: Choice(request, at) for request, its in numbered for at, number in enumerate(its)}
 
 
 def _table(rows: list[list[str]], heading: str) -> list[list[float]]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks.routing_instances import Instance
 from restante.plan.routing.checker import violations
 from restante.plan.routing.proposal import Visit
-from restante.plan.routing.solving import Effort, Progress, Search
+from restante.plan.routing.solving import Effort, Progress, Search, warm_up
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -35,19 +35,16 @@ class Run(msgspec.Struct, frozen=True):
 def run(instance: Instance, *, seed: int, seconds: float) -> Run:
     """Search for so many processor seconds of this process, compilation not counted, and have the plan judged."""
     best: dict[str, float] = {"metres": float("inf"), "after": 0.0, "iterations": 0}
-    began = 0.0
-
-    def spent() -> float:
-        return (time.process_time() - began) / seconds
 
     def watch(progress: Progress) -> None:
         best["iterations"] = progress.iterations
         if not progress.unserved and progress.metres < best["metres"] - 1e-6:
             best["metres"], best["after"] = progress.metres, time.process_time() - began
 
-    search = Search(instance.day, seed, (Effort(spent=spent, seconds=seconds), watch))
-    search.prepare({}, 0.0)
+    warm_up()
     began = time.process_time()
+    search = Search(instance.day, seed, (Effort(seconds=seconds, clock=time.process_time), watch))
+    search.prepare({}, 0.0)
     plan = search.run()
     wrong = sorted({one.rule for one in violations(instance.day, plan)})
     tours = [

@@ -1,7 +1,9 @@
 """Published routing instances are read as their authors mean them."""
 
-from benchmarks.routing_instances import homberger_day, published, vrpdo_day
+from benchmarks.routing_instances import homberger_day, option_choices, published, vrpdo_day
+from benchmarks.routing_replay import Replay, judged, replayed
 from restante.plan.routing.day import Option, Stop, flaws
+from restante.plan.routing.proposal import Choice
 
 VRPDO = """\
 U_2_1.txt
@@ -56,3 +58,16 @@ def test_the_best_value_is_the_best_of_all() -> None:
     entry = {"bks_vehicles": 4, "bks_cost": 373.7, "later_found_vehicles": 4, "later_found_cost": 370.4}
     assert published(entry).distance == 370.4
     assert published({**entry, "published_lns_best_vehicles": 3, "published_lns_best_cost": 999.0}).vehicles == 3
+
+
+def test_published_routes_are_driven_and_judged() -> None:
+    """Options are found by their numbers in the file; a plan is as published with its vehicles, length and rules."""
+    day, choices = vrpdo_day(VRPDO, is_tilk=False), option_choices(VRPDO)
+    assert choices == {0: Choice(0, 0), 1: Choice(0, 1), 2: Choice(1, 0)}
+    stated = Replay("U_2_1", 1, 10.0198)
+    whole = judged(day, replayed(day, [[choices[0], choices[2]]]), stated)
+    assert whole.wrong == {}
+    assert whole.is_as_published
+    assert not judged(day, replayed(day, [[choices[0]], [choices[2]]]), stated).is_as_published
+    assert judged(day, replayed(day, [[choices[0]]]), stated).wrong.keys() == {"request-missing"}
+    assert judged(day, replayed(day, [[choices[1], choices[2]]]), stated).wrong.keys() == {"level-missed"}

@@ -5,12 +5,27 @@ from typing import Any, cast
 
 import numba
 
-from restante.plan.compiled import compiled, state_of
+from restante.plan.compiled import compiled, inner, state_of
 
 
 @compiled
 def _doubled(number: int) -> int:
     return 2 * number
+
+
+@inner
+def _moved(pair: tuple[int, int], by: int) -> int:
+    return pair[0] + pair[1] + by
+
+
+def test_numbers_written_out_make_no_other_code() -> None:
+    """Given an inner function, when it is called with numbers written out, then one machine code serves all."""
+
+    def calls(number: int) -> int:
+        return _moved((number, 0), 1) + _moved((0, 1), -1) + _moved((number, number), number)
+
+    assert cast(Any, numba.njit)(calls)(5) == 21
+    assert len(cast(Any, _moved).signatures) == 1
 
 
 def test_compiled_functions_do_what_they_say() -> None:

@@ -5,7 +5,7 @@ a function goes the code of those it calls in other files. So it is kept apart f
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,9 +20,29 @@ def compiled(function: Function) -> Function:
 
 
 def inner(function: Function) -> Function:
-    """Machine code that only compiled functions call: with no way in from Python, it is made in half the time."""
-    njit = cast(Any, numba.njit)
-    return cast(Function, njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    """Machine code that only compiled functions call, and that makes no array, so that nobody's holds are counted.
+
+    Without that count, and with no way in from Python, there is less to compile.
+    """
+    return _of_any_number(function, counts_holds=False)
+
+
+def holding(function: Function) -> Function:
+    """Machine code that only compiled functions call, but that makes arrays of its own."""
+    return _of_any_number(function, counts_holds=True)
+
+
+def _of_any_number(function: Function, *, counts_holds: bool) -> Function:
+    """One machine code for all numbers: the library would make another for each that is written out in a call."""
+    njit, types = cast(Any, numba.njit), cast(Any, numba).types
+    made = njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=counts_holds)(function)
+    template_for = made.get_call_template
+
+    def template(args: Sequence[Any], kws: dict[str, Any]) -> Any:
+        return template_for(tuple(types.unliteral(one) for one in args), kws)
+
+    made.get_call_template = template
+    return cast(Function, made)
 
 
 def state_of(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from restante.plan.compiled import inner
+from restante.plan.compiled import holding, inner
 from restante.plan.routing.chance import uniform
 from restante.plan.routing.figures import METRES, METRES_INTO, SECONDS, SECONDS_INTO, UNBOUND, Flags, Floats, Ints
 from restante.plan.routing.routes import AFTER, BEFORE, ROUNDING, Work, choose, put, take
@@ -205,7 +205,7 @@ def insert_in_turn(w: Work, lot: Ints, most_vans: int) -> int:
     return unserved
 
 
-@inner
+@holding
 def insert_by_regret(w: Work, lot: Ints, limits: tuple[int, int]) -> int:
     """Insert first whoever would lose most by waiting: the metres by which the next best tours are worse than the best.
 
@@ -263,15 +263,29 @@ def _most_regret(metres: Floats, is_done: Flags, ranks: int) -> int:
     for at in range(len(is_done)):
         if is_done[at]:
             continue
-        costs = np.sort(metres[at])
-        if costs[0] == NEVER:
-            continue
-        regret = 0.0
-        for rank in range(1, min(ranks, len(costs))):
-            regret += min(costs[rank], FAR) - costs[0]
-        if regret > most or (regret == most and costs[0] < least):
-            best, most, least = at, regret, costs[0]
+        cost, regret = _regret(metres[at], ranks)
+        if cost < NEVER and (regret > most or (regret == most and cost < least)):
+            best, most, least = at, regret, cost
     return best
+
+
+@inner
+def _regret(costs: Floats, ranks: int) -> tuple[float, float]:
+    """The least cost, and by how much the second (and, of three ranks, the third) is above it."""
+    first = second = third = NEVER
+    for cost in costs:
+        if cost < first:
+            first, second, third = cost, first, second
+        elif cost < second:
+            second, third = cost, second
+        elif cost < third:
+            third = cost
+    regret = 0.0
+    if len(costs) > 1:
+        regret += min(second, FAR) - first
+    if len(costs) > 2 and ranks > 2:
+        regret += min(third, FAR) - first
+    return first, regret
 
 
 @inner

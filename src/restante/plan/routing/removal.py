@@ -4,11 +4,9 @@ Strings of neighbouring tours follow the published description of Christiaens an
 54, 2020); the kinds beside them that of Dumez, Lehuédé and Péton (Transportation Research B 144, 2021).
 """
 
-import numpy as np
-
 from restante.plan.compiled import inner
 from restante.plan.routing.chance import below, uniform
-from restante.plan.routing.figures import UNBOUND, Ints
+from restante.plan.routing.figures import UNBOUND, Flags, Ints
 from restante.plan.routing.routes import FIRST_BREAK, RELOAD, Work, choose, refresh
 
 LONGEST_STRING = 10
@@ -18,9 +16,8 @@ LONGER_GAP_SHARE = 0.99
 
 
 @inner
-def release(w: Work, lot: Ints) -> None:
-    """Take the requests of the lot out of their tours."""
-    is_touched = np.zeros(len(w.vans), dtype=np.bool_)
+def release(w: Work, lot: Ints, is_touched: Flags) -> None:
+    """Take the requests of the lot out of their tours, and mark the vans of these."""
     for request in lot:
         is_touched[w.served[request].van] = True
         choose(w, request, UNBOUND)
@@ -68,14 +65,12 @@ def pick_strings(w: Work, lot: Ints) -> int:
         return 0
     longest = min(LONGEST_STRING, max(1, served // max(1, out)))
     strings = int(uniform(w.chance) * (4.0 * MEAN_REMOVED / (1.0 + longest))) + 1
-    is_cut = np.zeros(len(w.vans), dtype=np.bool_)
     count, cut = 0, 0
     for request in w.near[below(w.chance, len(w.served))]:
         van = w.served[request].van
-        if van == UNBOUND or is_cut[van]:
+        if van == UNBOUND or _is_cut(w, van, lot[:count]):
             continue
         count = _cut(w, (request, longest), lot[count:]) + count
-        is_cut[van] = True
         cut += 1
         if cut >= strings or count + LONGEST_STRING >= len(lot):
             break
@@ -83,19 +78,24 @@ def pick_strings(w: Work, lot: Ints) -> int:
 
 
 @inner
+def _is_cut(w: Work, van: int, lot: Ints) -> bool:
+    """Whether somebody of the lot is served by this van."""
+    found = 0
+    for request in lot:
+        found += w.served[request].van == van
+    return found > 0
+
+
+@inner
 def _cut(w: Work, what: tuple[int, int], lot: Ints) -> int:
     """A string of at most so many requests around one in its tour; half of them keep a part in the middle."""
     request, longest = what
     van = w.served[request].van
-    members = np.empty(w.tours[van].length, dtype=np.int64)
     tour, here = 0, 0
     for column in range(w.tours[van].length):
-        entry = w.entries[van, column]
-        if entry >= 0:
-            if entry == request:
-                here = tour
-            members[tour] = entry
-            tour += 1
+        if w.entries[van, column] == request:
+            here = tour
+        tour += w.entries[van, column] >= 0
     size = below(w.chance, min(tour, longest)) + 1
     kept = 0
     if size > 1 and uniform(w.chance) < SPLIT_SHARE:
@@ -105,11 +105,13 @@ def _cut(w: Work, what: tuple[int, int], lot: Ints) -> int:
     first = max(0, here - span + 1)
     first += below(w.chance, min(here, tour - span) - first + 1)
     gap = first + (1 + below(w.chance, size - 1) if kept > 0 else span)
-    count = 0
-    for at in range(first, first + span):
-        if not gap <= at < gap + kept:
-            lot[count] = members[at]
-            count += 1
+    at, count = 0, 0
+    for column in range(w.tours[van].length):
+        if w.entries[van, column] >= 0:
+            if first <= at < first + span and not gap <= at < gap + kept:
+                lot[count] = w.entries[van, column]
+                count += 1
+            at += 1
     return count
 
 
@@ -131,15 +133,22 @@ def pick_neighbours(w: Work, lot: Ints) -> int:
 @inner
 def pick_any(w: Work, lot: Ints) -> int:
     """Requests from anywhere."""
-    wanted = min(len(lot), 1 + below(w.chance, 2 * MEAN_REMOVED))
-    chosen, count = np.zeros(len(w.served), dtype=np.bool_), 0
+    wanted, count = min(len(lot), 1 + below(w.chance, 2 * MEAN_REMOVED)), 0
     for _ in range(wanted):
         request = below(w.chance, len(w.served))
-        if w.served[request].option != UNBOUND and not chosen[request]:
-            chosen[request] = True
+        if w.served[request].option != UNBOUND and not _holds(lot[:count], request):
             lot[count] = request
             count += 1
     return count
+
+
+@inner
+def _holds(lot: Ints, request: int) -> bool:
+    """Whether the request stands in the lot."""
+    found = 0
+    for one in lot:
+        found += one == request
+    return found > 0
 
 
 @inner

@@ -138,7 +138,8 @@ def _lay_out(w: Work, van: int) -> None:
             visit.stop, visit.begins, visit.rested = here, column, w.visits[van, at - 1].rested
             visit.place = home if here == AT_DEPOT else w.stops[here].place
             visit.work = w.vans[van].reload_s if here == AT_DEPOT else w.stops[here].service
-            w.net[van, at, :] = 0
+            for size in range(w.net.shape[2]):
+                w.net[van, at, size] = 0
         w.visits[van, at].ends = column + 1
         if entry >= 0:
             w.visits[van, at].work += w.options[w.served[entry].option].work

@@ -88,15 +88,15 @@ def advance(w: Work, t: Trail, search: tuple[Pool, Leg]) -> int:
     """Go on for some iterations, or until nobody is left unserved who was before; how many were done."""
     pool, leg = search
     requests = len(w.served)
-    lot, is_touched = np.empty(requests, dtype=np.int64), np.zeros(len(w.vans), dtype=np.bool_)
+    lot, keys = np.empty(requests, dtype=np.int64), np.empty(requests)
+    is_touched = np.zeros(len(w.vans), dtype=np.bool_)
     had_unserved = t.best.unserved[0] > 0
     for iteration in range(leg.iterations):
         count = _pick(w, lot[:MOST_REMOVED])
-        is_touched[:] = False
-        _mark(w, lot[:count], is_touched)
-        removal.release(w, lot[:count])
+        _set_all(is_touched, False)
+        removal.release(w, lot[:count], is_touched)
         count = _unserved(w, lot)
-        unserved = _recreate(w, lot[:count], leg.most_vans)
+        unserved = _recreate(w, (lot[:count], keys[:count]), leg.most_vans)
         unserved = _insert_after_reloads(w, lot[:unserved])
         _mark_changed(w, t.current, is_touched)
         metres = total_m(w)
@@ -108,7 +108,7 @@ def advance(w: Work, t: Trail, search: tuple[Pool, Leg]) -> int:
                 if is_touched[van]:
                     remember(w, pool, van)
             if (unserved, metres) < (t.best.unserved[0], t.best.metres[0] - 1e-7):
-                is_touched[:] = True
+                _set_all(is_touched, True)
                 _keep(w, t.best, is_touched)
                 t.best.unserved[0], t.best.metres[0] = unserved, metres
                 if had_unserved and unserved == 0:
@@ -145,18 +145,19 @@ def _unserved(w: Work, lot: Ints) -> int:
 
 
 @inner
-def _recreate(w: Work, lot: Ints, most_vans: int) -> int:
-    """Insert the lot, in turn by one of several orders or by regret; how many found no spot."""
+def _recreate(w: Work, what: tuple[Ints, Floats], most_vans: int) -> int:
+    """Insert the lot, in turn by one of several orders (keys have room for it) or by regret; how many found no spot."""
+    lot, keys = what
     if uniform(w.chance) < IN_TURN_SHARE:
-        _order(w, lot)
+        _order(w, lot, keys)
         return insert_in_turn(w, lot, most_vans)
     return insert_by_regret(w, lot, (most_vans, 2 + below(w.chance, 2)))
 
 
 @inner
-def _order(w: Work, lot: Ints) -> None:
+def _order(w: Work, lot: Ints, keys: Floats) -> None:
     """At random, or the heaviest, the farthest, the nearest, the least flexible first."""
-    kind, keys = below(w.chance, 12), np.empty(len(lot))
+    kind = below(w.chance, 12)
     for at in range(len(lot)):
         request = lot[at]
         stop = w.options[w.requests[request].first].stop
@@ -172,14 +173,24 @@ def _order(w: Work, lot: Ints) -> None:
             keys[at] = 0.0
             for option in range(w.requests[request].first, w.requests[request].last):
                 keys[at] += w.stops[w.options[option].stop].due - w.stops[w.options[option].stop].ready
-    order = np.argsort(keys)
-    lot[:] = lot[order]
+    _sort(lot, keys)
 
 
 @inner
-def _mark(w: Work, lot: Ints, is_touched: Flags) -> None:
-    for request in lot:
-        is_touched[w.served[request].van] = True
+def _sort(lot: Ints, keys: Floats) -> None:
+    """By rising keys. Lots are short, and the library's sorting takes longer to compile than all of this file."""
+    for end in range(1, len(lot)):
+        at, request, key = end, lot[end], keys[end]
+        while at > 0 and keys[at - 1] > key:
+            lot[at], keys[at] = lot[at - 1], keys[at - 1]
+            at -= 1
+        lot[at], keys[at] = request, key
+
+
+@inner
+def _set_all(flags: Flags, value: bool) -> None:
+    for at in range(len(flags)):
+        flags[at] = value
 
 
 @inner
