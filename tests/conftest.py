@@ -13,6 +13,23 @@ pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.ledgers"]
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
+_TRACED: set[tuple[str, str, str]] = set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> Generator[None]:
+    """Trace the first making of a fixture only: later ones tread the same lines, and tracing slows libraries too."""
+    tracer = sys.gettrace()
+    made = (fixturedef.baseid, fixturedef.argname, repr(getattr(request, "param", None)))
+    if made in _TRACED:
+        sys.settrace(None)
+    elif tracer and _measures(request.config):
+        _TRACED.add(made)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
