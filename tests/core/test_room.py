@@ -365,10 +365,11 @@ def test_a_larger_compartment_is_taken_where_the_smaller_is_promised() -> None:
 
 def test_a_parcel_at_the_door_comes_before_promises_and_finds_nothing_in_a_full_bank() -> None:
     """Given doors that are all promised, then the first is taken; given none that is free, then none."""
-    doors = [CompartmentState(Compartment(door, 0, 100)) for door in (1, 2)]
+    taken = CompartmentState(Compartment(1, 0, 100), parcels=1)
+    free = [CompartmentState(Compartment(door, 0, 100)) for door in (2, 3)]
     wanted = RoomClass("0")
-    assert choose_compartment(doors, wanted, {wanted: 2}) == doors[0].compartment
-    assert choose_compartment(doors, RoomClass("1"), {}) is None
+    assert choose_compartment([taken, *free], wanted, {wanted: 2}) == free[0].compartment
+    assert choose_compartment([taken], wanted, {}) is None
 
 
 few = st.dictionaries(
