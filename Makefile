@@ -54,7 +54,7 @@ demo: $(RUNS)  ## watch a living network in the terminal (Ctrl-C ends it)
 # Floors of coverage hold for the whole suite: nine tenths of everything (pyproject.toml), every branch of core (here).
 test: $(STAMP)  ## run the whole test suite with coverage (at most 15 minutes on 2 cores)
 	@echo "Running all tests with branch coverage; this takes some minutes."
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal \
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
 	  --cov --cov-report term:skip-covered \
 	  $(if $(ARGS),--cov-fail-under=0) $(ARGS)
 ifndef ARGS

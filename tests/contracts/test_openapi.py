@@ -94,6 +94,7 @@ def served(database: str, folder: Path) -> Iterator[Served]:
 # The hub is in this process, and its connection pools draw chance for themselves while requests are drawn.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.postgres
+@pytest.mark.no_cover  # drawn requests tread what each route's own tests tread
 def test_whatever_is_sent_the_document_tells_of_the_answer(database: str, tmp_path: Path) -> None:
     """Given requests that suit the document and requests that do not, then every answer is one that it names."""
     with served(database, tmp_path) as hub:

@@ -26,6 +26,16 @@ def test_every_digit_is_as_likely_as_any_other() -> None:
     assert access.code_from(bytes([255, 250, *range(8)])) == "01234567"
 
 
+def test_codes_are_shown_in_groups_and_read_back() -> None:
+    """Given a code of each kind, when it is shown, then it reads back, and a parcel code not with a wrong symbol."""
+    assert access.show_code("01234567") == "0123 4567"
+    assert access.parse_code("0123 4567") == "01234567"
+    code = access.parcel_code_from(bytes(range(10, 17)))
+    assert code is not None
+    assert access.parse_parcel_code(access.show_code(code)) == code
+    assert access.parse_parcel_code(code[:-1] + ("0" if code[-1] != "0" else "1")) is None
+
+
 @given(st.binary(max_size=40))
 def test_a_code_from_any_bytes_reads_back_as_shown(random_bytes: bytes) -> None:
     """Given any bytes, then a code that reads back from how it is shown, or none for too few of them."""

@@ -306,9 +306,18 @@ def test_the_same_surprise_opens_one_case(city: City) -> None:
     assert kinds(city.tells(A, fact.DoorForced(2))) == ["PointCaseOpened"]
 
 
+def test_a_surprise_without_a_door_opens_a_case_too(city: City) -> None:
+    """Given a bank where codes were guessed at, or that does not know what it did, then its point has a case."""
+    closed, unsure = fact.CodeEntryClosed("screen", 60), fact.Started("0.1", ("pulse 1",))
+    assert kinds(city.tells(A, closed)) == ["PointCaseOpened"]
+    assert kinds(city.tells(A, unsure)) == ["PointCaseOpened"]
+
+
 def test_a_declined_deposit(city: City) -> None:
     """Given a promised parcel, when it could not be put in, then the decline and a case are recorded."""
-    assert kinds(city.tells(A, fact.DepositDeclined(PARCEL, "too-big"))) == ["DepositDeclined", "CaseOpened"]
+    declined, opened = city.tells(A, fact.DepositDeclined(PARCEL, "too-big"))
+    assert kinds([declined, opened]) == ["DepositDeclined", "CaseOpened"]
+    assert react(opened, city.parcel()) == []
     assert kinds(city.tells(A, fact.DepositDeclined(PARCEL, "too-big"))) == ["DepositDeclined"]
 
 

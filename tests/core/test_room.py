@@ -205,6 +205,21 @@ def test_a_jam_is_not_a_never() -> None:
     assert code(broken, a_promise()) == "no-room"
 
 
+def test_room_left_beside_promises() -> None:
+    """Given two doors, when none, one, both or more than both are promised, then what is left is told by class."""
+    day, small, large = day_of(NOW), RoomClass("0"), RoomClass("1")
+    for promised, left in (
+        ({}, (2, 1)),
+        ({"0": 1}, (1, 1)),
+        ({"1": 1}, (1, 0)),
+        ({"0": 2}, (0, 0)),
+        ({"1": 2}, (0, 0)),
+    ):
+        room = msgspec.structs.replace(a_room(c0=1, c1=1), promised={str(day): promised})
+        assert rooms_left(room, [small, large], day) == dict(zip((small, large), left, strict=True))
+        assert room_left(room, large, day) == left[1]
+
+
 @settings(max_examples=150, deadline=None)
 @given(counts, counts, classes)
 def test_room_left_is_what_can_still_be_promised(
@@ -346,6 +361,15 @@ def test_a_larger_compartment_is_taken_where_the_smaller_is_promised() -> None:
     assert choose_compartment(doors, wanted, {RoomClass("0+cold"): 1}) == large
     assert choose_compartment(doors, wanted, {RoomClass("1"): 1}) == cold
     assert choose_compartment(doors, wanted, {RoomClass("0+cold"): 1, RoomClass("1"): 1}) == cold
+
+
+def test_a_parcel_at_the_door_comes_before_promises_and_finds_nothing_in_a_full_bank() -> None:
+    """Given doors that are all promised, then the first is taken; given none that is free, then none."""
+    taken = CompartmentState(Compartment(1, 0, 100), parcels=1)
+    free = [CompartmentState(Compartment(door, 0, 100)) for door in (2, 3)]
+    wanted = RoomClass("0")
+    assert choose_compartment([taken, *free], wanted, {wanted: 2}) == free[0].compartment
+    assert choose_compartment([taken], wanted, {}) is None
 
 
 few = st.dictionaries(

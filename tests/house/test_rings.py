@@ -12,6 +12,8 @@ import pytest
 from tests.house import rings
 from tests.house.tidy import ROOT
 
+pytestmark = pytest.mark.no_cover  # the product is read here, not run
+
 PACKAGE = ROOT / "src" / "restante"
 
 

@@ -37,6 +37,7 @@ async def events_of(ledger: Ledger) -> list[object]:
     return [(row.seq, row.version, row.event) for row in await ledger.feed(Lane(0), 0, 1_000_000)]
 
 
+@pytest.mark.no_cover  # few commands tread the same lines
 async def test_one_command_and_ten_thousand_take_the_same_path() -> None:
     """Given 10,000 commands, when handed in one by one or all at once, then the log and the rows are the same."""
     alone, together = RowLedger(), RowLedger()
