@@ -356,7 +356,7 @@ def test_nobody_is_seated_twice() -> None:
 
 
 def test_one_of_two_that_serve_a_promise_is_given_away() -> None:
-    """Given two cold doors and one promise of the cold, when a parcel comes, then it takes no larger door than those."""
+    """Given two cold doors and one promise of the cold, when a parcel comes, then it takes one of them."""
     doors = [CompartmentState(Compartment(door, 0, 100, (Ability.COLD,))) for door in (1, 2)]
     doors.append(CompartmentState(Compartment(3, 1, 100)))
     chosen = choose_compartment(doors, RoomClass("0"), {RoomClass("0+cold"): 1})
