@@ -198,6 +198,16 @@ def test_a_recalled_parcel_has_no_clock_to_turn(city: City) -> None:
     assert city.refuses(recall) == "parcel-not-waiting"
 
 
+def test_a_recalled_parcel_begins_no_hold() -> None:
+    """Given a parcel recalled before anybody was told of it, when the notice goes out late, then no hold starts."""
+    city = City()
+    city.announces()
+    stay = city.puts_in()
+    city.does(cmd.RecallParcel(**city.by(), parcel=PARCEL, point=A, reason=RecallReason.CANCELLED))
+    assert kinds(city.notifies(stay)) == ["NoticeGiven"]
+    assert isinstance(city.stage(), Recalled)
+
+
 def test_a_command_for_another_point_is_told_so(city: City) -> None:
     """Given a parcel at A, when a command names B, then it is refused and told where the parcel is."""
     assert city.refuses(cmd.LapseHold(**city.by(), parcel=PARCEL, point=B)) == "point-not-named"

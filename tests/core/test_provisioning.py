@@ -66,7 +66,7 @@ def test_a_module_is_added_in_service(city: City) -> None:
     assert kinds(city.does(add)) == ["ModuleAdded"]
     refused = city.asks(add)
     assert isinstance(refused, Refusal)
-    assert (refused.code, refused.detail[:8]) == ("module-exists", "module 2")
+    assert (refused.code, refused.field, refused.detail[:8]) == ("module-exists", "module", "module 2")
     assert city.refuses(msgspec.structs.replace(add, source=BANK_A)) == "source-unknown"
 
 

@@ -372,6 +372,21 @@ def test_a_parcel_at_the_door_comes_before_promises_and_finds_nothing_in_a_full_
     assert choose_compartment([taken], wanted, {}) is None
 
 
+def test_nobody_is_seated_twice() -> None:
+    """Given who had to move on once, when another demand would send them on again, then only those there are can go."""
+    supply = {RoomClass("0+cold+seated"): 2, RoomClass("2+cold"): 1}
+    assert is_feasible(supply, {RoomClass("1"): 1, RoomClass("0+cold"): 2})
+    assert not is_feasible(supply, {RoomClass("1"): 2, RoomClass("0+cold"): 1})
+
+
+def test_one_of_two_that_serve_a_promise_is_given_away() -> None:
+    """Given two cold doors and one promise of the cold, when a parcel comes, then it takes one of them."""
+    doors = [CompartmentState(Compartment(door, 0, 100, (Ability.COLD,))) for door in (1, 2)]
+    doors.append(CompartmentState(Compartment(3, 1, 100)))
+    chosen = choose_compartment(doors, RoomClass("0"), {RoomClass("0+cold"): 1})
+    assert chosen == doors[0].compartment
+
+
 few = st.dictionaries(
     st.sampled_from([room_class(size, needs) for size in range(3) for needs in NEEDS]), st.integers(1, 3), max_size=6
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from restante.core.bank import Compartment, Source, SourceKind, is_room_class, parts, room_class
+from restante.core.bank import Ability, Compartment, Source, SourceKind, is_room_class, parts, room_class
 from restante.core.ids import (
     MAX_LANES,
     Lane,
@@ -134,6 +134,8 @@ def test_what_is_no_room_class(text: str) -> None:
 def test_a_compartment_within_reach_is_counted_as_seated() -> None:
     """Given reach heights, when the class is asked, then those of EN 301 549 count as seated."""
     assert [Compartment(1, 0, height).room_class for height in (379, 380, 1220, 1221)] == ["0", *["0+seated"] * 2, "0"]
+    cold = [Compartment(1, 0, height, (Ability.COLD,)).room_class for height in (379, 380)]
+    assert cold == ["0+cold", "0+cold+seated"]
     assert len(list(Source(SourceId("s"), SourceKind.BANK, (a_module(),)).compartments())) == 5
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from websockets.typing import Subprotocol
 from restante.core.bank import SourceKind
 from restante.edge import bank as program
 from restante.edge import loopback_server
+from restante.edge import person as person_module
 from restante.edge.bank import ConfigWrong, SourceConfig, config_from, run_source, take_in_book
 from restante.edge.boards.steel import Deed
 from restante.edge.book import create_book, open_book
@@ -179,6 +181,14 @@ async def test_what_is_not_so_in_time_is_told_with_how_things_are(plain: SmallHu
             await person.until(lambda _: True, seconds=0)
         with pytest.raises(LoopbackClosed, match="does not answer"):
             await person.status()
+
+
+async def test_time_that_is_over_is_over_at_its_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a clock that stands at the end of the time, when somebody waits until then, then it is over."""
+    monkeypatch.setattr(person_module, "time", SimpleNamespace(monotonic=lambda: 5.0))
+    async with Person(tmp_path) as person:
+        with pytest.raises(LoopbackClosed, match="not so within 0 s: nothing"):
+            await person.until(lambda _: True, seconds=0)
 
 
 async def test_a_bank_whose_loop_breaks_ends_with_what_broke_it(
@@ -356,7 +366,8 @@ async def test_a_certificate_is_renewed_in_its_time(
     async with running(tmp_path / "bank", INVITATION=hub.invite().text) as bank:
         await asyncio.wait_for(asked.wait(), 20)
         await bank.person.until(lambda status: status.online)
-    assert ("certificate-asked" in caplog.messages) == answers
+    asked_for = [vars(record)["answer"] for record in caplog.records if record.message == "certificate-asked"]
+    assert asked_for == (["done"] if answers else [])
     assert ("certificate-not-renewed" in caplog.messages) == (not answers)
 
 

@@ -21,7 +21,7 @@ from restante.edge.drivers.bus import MONOTONIC
 from restante.edge.drivers.opening import open_door
 from restante.edge.inputs import Choice
 from restante.edge.moments import NOTES_FILE, VARIABLE, AimWrong, Moment, arm, disarm, noted, parse_aim, reached
-from tests.edge.rig import Rig, collect, deposit
+from tests.edge.rig import Rig, at_work, collect, deposit
 
 EDGE = Path(restante.edge.__path__[0])
 
@@ -133,6 +133,18 @@ def test_a_disarmed_program_notes_nothing_more(tmp_path: Path) -> None:
     assert noted(tmp_path) == [[Moment.BEFORE_BOOT]]
     arm({VARIABLE: moments.NOWHERE}, tmp_path)
     assert noted(tmp_path) == [[Moment.BEFORE_BOOT], []], "each start begins a line of its own"
+
+
+async def test_a_book_is_tried_between_two_moments(tmp_path: Path) -> None:
+    """Given a proof that takes notes, when the book is tried again, then before its flush is noted, and after it."""
+    rig = Rig()
+    rig.install()
+    running = at_work(rig)
+    (tmp_path / NOTES_FILE).touch()
+    arm({VARIABLE: moments.NOWHERE}, tmp_path)
+    running._try_the_book()
+    assert noted(tmp_path)[0][:2] == [Moment.BEFORE_TRY, Moment.AFTER_TRY]
+    await running.stop()
 
 
 async def test_a_pulse_is_between_two_moments(tmp_path: Path) -> None:

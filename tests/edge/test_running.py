@@ -260,7 +260,9 @@ async def test_what_is_forbidden_to_dial_is_told_and_tried_later(
         with caplog.at_level(logging.INFO):
             source.tick()
             await until(partial(_is_at_rest, source))
-        assert said in caplog.messages
+        told = next(vars(record) for record in caplog.records if record.message == said)
+        assert told["fault"] == type(fault).__name__
+        assert told.get("words") == (str(fault) if said == "line-refused" else None)
         assert cast("sync.Resting", source._sync).attempts == 1
         await source.stop()
     assert lines.dialled == []

@@ -146,11 +146,20 @@ def test_bounds_are_the_last_that_is_taken() -> None:
         too_deep = {"a": too_deep}
     assert code_of(codec.canonical(too_deep)) == "document-too-deep"
     assert isinstance(codec.canonical(too_deep["a"]), bytes)
+    assert (codec.flaw(too_deep["a"]), codec.flaw(too_deep)) == (None, codec.canonical(too_deep))
 
 
 def test_numbers_are_written_as_the_rfc_has_them_among_plain_names() -> None:
     """Given fractions and whole floats under ASCII names, when written, then as ECMAScript has them."""
     assert codec.canonical({"a": 1.0, "b": [1e-7, {"c": 2.5}]}) == b'{"a":1,"b":[1e-7,{"c":2.5}]}'
+
+
+@pytest.mark.parametrize("inside", [lambda value: value, lambda value: {"a": [value]}], ids=["itself", "in a list"])
+def test_names_without_any_number_are_in_the_order_of_the_rfc_too(inside: Any) -> None:
+    """Given names that UTF-16 orders otherwise than code points, when written, then in its order (RFC 8785 §3.2.3)."""
+    named = {"\ufb33": "a", "\U0001f600": "b"}
+    assert codec.canonical(inside(named)) == rfc8785.dumps(inside(named))
+    assert codec.canonical(named) == '{"\U0001f600":"b","\ufb33":"a"}'.encode()
 
 
 def test_a_refusal_names_the_field_shortly() -> None:

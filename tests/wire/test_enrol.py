@@ -21,6 +21,7 @@ from restante.wire.enrol import (
     decode_answer,
     decode_request,
     encode,
+    is_hub_address,
     parse_invitation,
     parse_source_uri,
     refusal_from,
@@ -70,6 +71,13 @@ def test_a_fingerprint_may_be_typed_in_capitals() -> None:
 def test_a_bad_invitation_is_refused_by_its_bad_part(text: str, field: str) -> None:
     """When one part of the line is wrong, then that part is named and the code is not repeated."""
     assert parse_invitation(text) == Refusal("invitation-malformed", field)
+
+
+@pytest.mark.parametrize("rest", ["#", "#banks", "/banks#x"])
+def test_an_address_with_a_fragment_is_none(rest: str) -> None:
+    """Given the address of a hub as a file holds it, when a fragment follows, then it is no address."""
+    assert is_hub_address("wss://hub.example:8443")
+    assert not is_hub_address(f"wss://hub.example:8443{rest}")
 
 
 @given(st.text(max_size=120) | st.lists(st.text(max_size=80), min_size=3, max_size=3).map("#".join))

@@ -159,9 +159,10 @@ def test_overlap_is_never_taken_on_trust(held: int, start: int) -> None:
 def test_another_past_shows_in_the_first_new_entry() -> None:
     """Given a head and an entry that follows another one, then a fork at the head; before any head, damage."""
     other = log(4, word="other")
-    assert journal.check_batch(head_of(LOG, 3), other[3:], source=SOURCE) == Fork(
-        at_seq=3, why="the next entry follows another one than the one held"
-    )
+    for held in (1, 3):
+        assert journal.check_batch(head_of(LOG, held), other[held:], source=SOURCE) == Fork(
+            at_seq=held, why="the next entry follows another one than the one held"
+        )
     stranger = rehashed(msgspec.structs.replace(LOG[0], previous_hash="0" * 64))
     assert isinstance(journal.check_batch(START, [stranger], source=SOURCE), Broken)
 
@@ -229,6 +230,10 @@ def test_an_entry_reads_back_and_keeps_what_it_does_not_know() -> None:
 def test_time_stands_in_utc_milliseconds() -> None:
     """The wall time is written to the millisecond with a Z, whatever zone it was read in."""
     assert journal.entry_to(LOG[0])["wall_time"] == "2026-03-01T12:00:00.123Z"
+    for ms in range(1000):
+        exact = msgspec.structs.replace(stamp(), wall_time=NOON.replace(microsecond=1000 * ms))
+        entry = journal.append_to(START, exact, source=SOURCE, kind="Deposited", data={})
+        assert (entry.wall_time, journal.parse_entry(journal.write_entry(entry))) == (exact.wall_time, entry)
     assert journal.parse_entry(journal.write_entry(LOG[0])) == LOG[0]
 
 

@@ -134,7 +134,13 @@ def test_a_difference_that_leads_elsewhere_asks_for_the_whole() -> None:
     assert isinstance(answer, Refusal)
     assert answer.code == "manifest-digest"
     assert wants_full(answer)
-    assert code(apply(None, sign(difference(before, manifest(2)), KEY), PINNED)) == "manifest-base"
+    answer = apply(None, sign(difference(before, manifest(2)), KEY), PINNED)
+    assert isinstance(answer, Refusal)
+    assert answer.code == "manifest-base"
+    assert wants_full(answer)
+    older = apply(taken(None, sign(manifest(3), KEY)), sign(before, KEY), PINNED)
+    assert isinstance(older, Refusal)
+    assert not wants_full(older), "the same would come again"
 
 
 def test_a_text_that_is_no_unicode_is_refused() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restante.core.refusals import Refusal
-from restante.wire.session import Ping, encode, read_from_hub, read_from_source
+from restante.wire.session import MAX_MESSAGE_BYTES, Ping, encode, read_from_hub, read_from_source
 
 DEEP = 100_000
 
@@ -32,3 +32,12 @@ def test_no_frame_upsets_a_reader(frame: str | bytes) -> None:
     """Given any text, bytes or piece of a message, when it is read, then a message or a refusal is what comes of it."""
     for read in (read_from_source, read_from_hub):
         assert isinstance(read(frame), Refusal | Ping)
+
+
+def test_a_frame_is_as_long_as_may_be_and_no_longer() -> None:
+    """Given a message filled up with space, when read, then to the last byte allowed; one more is refused by length."""
+    filled = encode(Ping(7)).ljust(MAX_MESSAGE_BYTES)
+    for read in (read_from_source, read_from_hub):
+        assert read(filled) == Ping(7)
+        refused = Refusal("message-malformed", "frame", f"{len(filled) + 1} bytes, at most {len(filled)}")
+        assert read(filled.ljust(len(filled) + 1)) == refused

@@ -24,7 +24,9 @@ async def test_a_reply_that_comes_too_late_counts_as_none() -> None:
     live.put(Knobs(reply_delay_ms=1_000))
     assert await driver.unlock(1) == NoAck()
     assert await driver.read_all() == {1: UNSEEN}
-    live.put(Knobs(reply_delay_ms=400))
+    live.put(Knobs(reply_delay_ms=500))
+    assert await driver.read_all() == {1: UNSEEN}
+    live.put(Knobs(reply_delay_ms=499))
     assert await driver.read_all() == {1: OPEN_EMPTY}
     live.touch(1, Deed.PUT)
     assert await driver.read_all() == {1: DoorReading(Door.OPEN, Item.YES)}
@@ -70,6 +72,23 @@ async def test_two_doors_spring_open_each_in_its_time() -> None:
     async with asyncio.timeout(5):
         while heard != [1, 2]:  # noqa: ASYNC110  # the board is watched, not told to tell
             await asyncio.sleep(0)
+    live.close()
+
+
+async def test_a_door_whose_time_has_passed_springs_open_at_once() -> None:
+    """Given a loop that comes late to a door about to spring, when it comes, then it waits for nothing more."""
+    now_ms, waited = 0, list[int]()
+
+    async def wait(duration_ms: int) -> None:
+        waited.append(duration_ms)
+
+    live = LiveBoard(board_of(1), Clock(lambda: now_ms, wait))
+    heard: asyncio.Queue[DoorChanged] = asyncio.Queue()
+    live.listeners.add(heard.put_nowait)
+    live.put(Unlock(1))
+    now_ms = 1_000
+    assert await asyncio.wait_for(heard.get(), 5) == DoorChanged(1, OPEN_EMPTY)
+    assert waited == [0]
     live.close()
 
 

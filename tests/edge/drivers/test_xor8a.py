@@ -86,6 +86,25 @@ async def test_a_line_that_is_not_there_is_said_so_and_tried_again(
     far_end.close()
 
 
+async def test_a_line_is_left_quiet_as_long_as_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a line that was just opened, when a question is to go out, then first what may still arrive arrives."""
+    wiring = XorBoard(address=1, locks=1, status_bytes=1)
+    far_end = PtyXor8aBoard(LiveBoard(board_of(1)), wiring)
+    driver = Xor8aDriver(XorBus(path=far_end.path, boards=(wiring,), quiet_ms=300))
+    slept, sleep = list[float](), asyncio.sleep
+
+    async def at_once(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    with monkeypatch.context() as hurried:
+        hurried.setattr(asyncio, "sleep", at_once)
+        await driver.read_all()
+    assert slept[0] == 0.3
+    await driver.close()
+    far_end.close()
+
+
 async def test_a_line_that_is_no_terminal_is_refused(tmp_path: Path) -> None:
     """Given a plain file for a serial line, when asked, then nothing is written to it and the answer is NoAck."""
     path = tmp_path / "line"

@@ -125,3 +125,15 @@ def test_a_status_that_looks_like_an_end_does_not_cut_the_frame() -> None:
     assert bcc(short) == bcc(long) == 0
     assert replies_in(long) == (AllStatus(1, long[2:-2]),)
     assert parse(short, is_silent=False) == (short, ())
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+@pytest.mark.parametrize("behind", range(7))
+def test_a_status_is_found_whatever_its_length_and_what_comes_behind(count: int, behind: int) -> None:
+    """Given status bytes in any number, when noise follows them before silence, then they are found."""
+    assert replies_in(sealed(0x80, 1, *bytes(count), 0x33) + bytes(behind)) == (AllStatus(1, bytes(count)),)
+
+
+def test_a_status_without_a_byte_is_none() -> None:
+    """Given a sound frame that tells of no lock at all, when read, then it is no reply."""
+    assert replies_in(sealed(0x80, 1, 0x33)) == ()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from restante.core import commands as cmd
 from restante.core.ids import CommandId, Lane
 from restante.core.refusals import Fault
 from restante.core.reservation import Window
-from restante.hub.engine import Accepted, Engine, Outcome, run_batch
+from restante.hub.engine import Accepted, Engine, Outcome, _was_stored, run_batch
 from restante.sim.rows import Break, RowLedger
 from restante.store import embedded, migrate
 from restante.store.check import check
@@ -75,6 +76,18 @@ async def test_a_lost_answer_is_learnt_from_the_log() -> None:
         [outcome] = await run_batch(rows, [command], NOW)
         assert isinstance(outcome, Accepted)
         assert not outcome.replayed
+
+
+async def test_a_lost_answer_is_learnt_though_others_went_on() -> None:
+    """Given batches that followed in the lane, when asked whether one is stored, then it is; another event is not."""
+    rows = RowLedger()
+    await rows.ensure_lanes(1)
+    load = await town(rows, points=1)
+    await accepted(rows, load.commands(2, 2))
+    log = rows.logs[Lane(0)]
+    assert all([await _was_stored(rows, row) for row in log])
+    for row, follows in pairwise(log):
+        assert not await _was_stored(rows, msgspec.structs.replace(follows, seq=row.seq))
 
 
 async def test_a_lost_answer_to_a_refusal_stays_unknown() -> None:
