@@ -1,11 +1,14 @@
 """What every folder of tests may use, the order in which files are run, and what coverage need not see."""
 
+import logging
+import os
 import sys
 import threading
 from collections.abc import Generator
 
 import hypothesis
 import pytest
+import structlog
 
 pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.ledgers"]
 
@@ -43,6 +46,31 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     finally:
         sys.settrace(here)
         threading.settrace(in_threads)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Leave the process as each test found it: a program that is begun in it says where its log goes, and who may read.
+
+    Around the whole of a test, so that what a fixture of its module begins is undone as well.
+    """
+    mask = os.umask(0)
+    os.umask(mask)
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, levels = root.handlers[:], {one: one.level for one in _loggers()}
+    try:
+        return (yield)
+    finally:
+        os.umask(mask)
+        root.handlers[:] = handlers
+        for one in _loggers():
+            one.setLevel(levels.get(one, one.level))
+        structlog.configure(**configured)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = logging.root.manager.loggerDict.values()
+    return [logging.getLogger(), *(one for one in known if isinstance(one, logging.Logger))]
 
 
 @pytest.hookimpl(trylast=True)
