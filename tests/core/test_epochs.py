@@ -48,6 +48,19 @@ def head(city: City) -> SourceHead:
     return found
 
 
+def test_what_an_old_log_tells_late_is_not_the_last_word() -> None:
+    """Given a parcel collected under epoch 2, when epoch 1 tells that a courier took it before, then it is collected."""
+    city, _ = a_new_controller()
+    parcel = PARCELS[1]
+    city.does(entry(city, (2, 2), put_in(parcel, door=2)))
+    city.does(entry(city, (2, 3), taken_out(parcel, StayKey(BANK_A, 2, 2), By.RECIPIENT)))
+    collected = city.stage(parcel)
+    assert isinstance(collected, Collected)
+    city.does(entry(city, (1, 2), put_in(parcel, door=3, room_class=MEDIUM)))
+    city.does(entry(city, (1, 3), taken_out(parcel, StayKey(BANK_A, 1, 2), By.COURIER)))
+    assert city.stage(parcel) == collected
+
+
 def test_an_old_withdrawal_closes_the_stay_and_leaves_the_new_head() -> None:
     """Given a stay a new controller inherited, when its old log tells it ended, then it is closed and heads stay."""
     city, stay = a_new_controller()
