@@ -49,7 +49,7 @@ def head(city: City) -> SourceHead:
 
 
 def test_what_an_old_log_tells_late_is_not_the_last_word() -> None:
-    """Given a parcel collected under epoch 2, when epoch 1 tells that a courier took it before, then it is collected."""
+    """Given a parcel collected in epoch 2, when epoch 1 tells of a courier who took it before, then it is collected."""
     city, _ = a_new_controller()
     parcel = PARCELS[1]
     city.does(entry(city, (2, 2), put_in(parcel, door=2)))
