@@ -44,14 +44,21 @@ class MissingData(Exception):
 
 def vrpdo(family: str, customers: int) -> Iterator[Instance]:
     """The instances of a family with so many customers, by name."""
+    for name, entry, text in records(family):
+        if entry["customers"] == customers:
+            yield Instance(name, vrpdo_day(text, is_tilk=family == "tilk2021"), published(entry))
+
+
+def records(family: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """The instances of a family by name, each with what is published of it and the text of its file."""
     folder = DATA / "vrpdo"
     if not folder.is_dir():
         raise MissingData(f"no instances at {folder}; see its README for where they come from")
     known: dict[str, Any] = json.loads((folder / "best_known.json").read_text())
     for name, entry in sorted(known.items()):
         path = folder / family / f"{name}.txt"
-        if entry["family"] == family and entry["customers"] == customers and path.is_file():
-            yield Instance(name, vrpdo_day(path.read_text(), is_tilk=family == "tilk2021"), published(entry))
+        if entry["family"] == family and path.is_file():
+            yield name, entry, path.read_text()
 
 
 def published(entry: dict[str, Any]) -> Published:

@@ -3,10 +3,9 @@
 Run as ``python -m benchmarks.routing_replay``; it ends with 1 when a plan is not what was published about it.
 """
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from cyclopts import App
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.routing_instances import DATA, MissingData, option_choices, vrpdo_day
+from benchmarks.routing_instances import option_choices, records, vrpdo_day
 from restante.plan.routing.checker import violations
 from restante.plan.routing.day import Day
 from restante.plan.routing.driving import drive
@@ -51,19 +50,12 @@ class Replay(msgspec.Struct, frozen=True):
 
 def replays(family: str) -> Iterator[Replay]:
     """Every plan that is published with its routes."""
-    folder = DATA / "vrpdo"
-    if not folder.is_dir():
-        raise MissingData(f"no instances at {folder}; see its README for where they come from")
-    known: dict[str, Any] = json.loads((folder / "best_known.json").read_text())
-    for name, entry in sorted(known.items()):
-        path = folder / family / f"{name}.txt"
-        if entry["family"] == family and path.is_file():
-            text = path.read_text()
-            day, choices = vrpdo_day(text, is_tilk=family == "tilk2021"), option_choices(text)
-            for routes, vehicles, cost in PLANS:
-                if routes in entry:
-                    plan = replayed(day, [[choices[option] for option in route] for route in entry[routes]])
-                    yield judged(day, plan, Replay(name, entry[vehicles], entry[cost]))
+    for name, entry, text in records(family):
+        day, choices = vrpdo_day(text, is_tilk=family == "tilk2021"), option_choices(text)
+        for routes, vehicles, cost in PLANS:
+            if routes in entry:
+                plan = replayed(day, [[choices[option] for option in route] for route in entry[routes]])
+                yield judged(day, plan, Replay(name, entry[vehicles], entry[cost]))
 
 
 def replayed(day: Day, routes: Sequence[Sequence[Choice]]) -> Proposal:

@@ -34,20 +34,20 @@ from restante.edge.person import Person
 from restante.edge.running import Running
 from restante.wire import session as wire
 from tests.edge.small_hub import SOURCE, SmallHub
-from tests.edge.test_program import COURIER, Program, code, grants
+from tests.edge.test_program import COURIER, AtWork, code, grants
 
 pytestmark = pytest.mark.enable_socket
 
 
 @asynccontextmanager
-async def running(directory: Path, **settings: str) -> AsyncIterator[Program]:
+async def running(directory: Path, **settings: str) -> AsyncIterator[AtWork]:
     """The program as a task of this process, until it is told to stop."""
     named = {"STATE_DIRECTORY": str(directory), "BOARD": "emulated:3", **settings}
     config, stop = config_from({f"RESTANTE_{name}": value for name, value in named.items()}), asyncio.Event()
     source = asyncio.create_task(run_source(config, stop=stop))
     try:
         async with Person(directory) as person:
-            yield Program(None, person)  # type: ignore[arg-type]  # it has no process of its own
+            yield AtWork(person)
     finally:
         stop.set()
         await asyncio.wait_for(source, 20)

@@ -51,23 +51,11 @@ def code(number: int) -> str:
     return f"9{number:07d}"
 
 
-class Program:
+class AtWork:
     """A running bank and somebody in front of it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, person: Person) -> None:
-        self.process = process
+    def __init__(self, person: Person) -> None:
         self.person = person
-
-    async def kill(self) -> None:
-        """Pull the plug."""
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
-
-    def resident_mb(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(line.split()[1]) / 1024
 
     async def put_in(self, number: int) -> int:
         """A courier puts a parcel in; behind which door."""
@@ -89,6 +77,25 @@ class Program:
         await self.person.touch(door, deed, Deed.PUSH)
         await self.person.until(lambda seen: seen.screen.page != "door")
         return door
+
+
+class Program(AtWork):
+    """One that has a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, person: Person) -> None:
+        super().__init__(person)
+        self.process = process
+
+    async def kill(self) -> None:
+        """Pull the plug."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    def resident_mb(self) -> float:
+        """Resident memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) / 1024
 
 
 def is_door_open(status: Status) -> bool:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from restante.carriers.lists.cities import Brought, bring_cells, bring_sites, bring_standing
 from restante.carriers.lists.survey import Wish
+from restante.core.bank import SourceKind
 from restante.core.refusals import Refusal
 from restante.plan.importing.rates import Rates
-from restante.plan.siting.cells import Site, SiteKind
+from restante.plan.siting.cells import Site
 
 RATES = Rates(parcels_per_person=0.1, parcels_per_passer_by=0.01, size_shares=(0.5, 0.3, 0.2))
 
@@ -111,7 +112,7 @@ def test_sites() -> None:
     assert isinstance(found, Brought)
     cost, answers = 120_050, {"step_free": False, "watched": True, "standing": True}
     assert found.sites == (
-        Site("a", 60.1, 24.9, "Shop & Co", cost, 4, SiteKind.COUNTER, 60.0, **answers),
+        Site("a", 60.1, 24.9, "Shop & Co", cost, 4, SourceKind.COUNTER, 60.0, **answers),
         Site("b", 60.2, 24.9, "", 0, 1),
     )
 

@@ -20,16 +20,17 @@ from restante.carriers.lists.reading import Open, Record, records
 from restante.carriers.lists.rules import Finding, shown
 from restante.carriers.lists.seen import Seen
 from restante.carriers.lists.survey import Survey, Wish, survey
+from restante.core.bank import SourceKind
 from restante.core.refusals import Refusal
 from restante.plan.importing.rates import Rates
-from restante.plan.siting.cells import Cell, Site, SiteKind
+from restante.plan.siting.cells import Cell, Site
 
 _NUMBER: Final = re.compile(r"\d{1,12}(?:[.,]\d{1,9})?", re.ASCII)
 _TRUE: Final = frozenset({"true", "yes", "1", "ja", "y", "t", "designated", "limited"})
 _FALSE: Final = frozenset({"false", "no", "0", "nein", "n", "f", ""})
 _KINDS: Final = {
-    "": SiteKind.BANK, "bank": SiteKind.BANK, "locker": SiteKind.BANK,
-    "counter": SiteKind.COUNTER, "shop": SiteKind.COUNTER,
+    "": SourceKind.BANK, "bank": SourceKind.BANK, "locker": SourceKind.BANK,
+    "counter": SourceKind.COUNTER, "shop": SourceKind.COUNTER,
 }  # fmt: skip
 _MINOR: Final = 100
 _OF_NO_MATTER: Final = frozenset({"zone-missing", "hours-unknown", "hours-unreadable", "hours-range"})
@@ -216,7 +217,7 @@ def _standing(judge: PointJudge) -> Judge:
     def judged(record: Record) -> Judged:
         one = judge.judge(record)
         name = one.body.get("name", "")
-        kind = SiteKind.COUNTER if one.body.get("kind") == "shop" else SiteKind.BANK
+        kind = SourceKind.COUNTER if one.body.get("kind") == "shop" else SourceKind.BANK
         body = {
             "id": f"row {record.number}: {name}",
             "latitude": one.body.get("latitude"),

@@ -1,8 +1,8 @@
 """Who is sent parcels where, and where points may stand: what siting starts from and importing hands over."""
 
-from enum import StrEnum
-
 import msgspec
+
+from restante.core.bank import SourceKind
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -15,13 +15,6 @@ class Cell(msgspec.Struct, frozen=True):
     parcels_per_day: tuple[float, ...]
 
 
-class SiteKind(StrEnum):
-    """What may stand on a site."""
-
-    BANK = "bank"
-    COUNTER = "counter"
-
-
 class Site(msgspec.Struct, frozen=True):
     """Where a point may stand, or stands already: its host, its yearly cost without modules, and what people like."""
 
@@ -31,7 +24,7 @@ class Site(msgspec.Struct, frozen=True):
     host: str
     cost_minor_per_year: int
     room_modules: int
-    kind: SiteKind = SiteKind.BANK
+    kind: SourceKind = SourceKind.BANK
     open_hours_per_week: float = 168.0
     step_free: bool = True
     watched: bool = False

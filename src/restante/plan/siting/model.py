@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from restante.core.bank import SourceKind
 from restante.core.refusals import Refusal
 from restante.plan.siting.brief import Brief
-from restante.plan.siting.cells import Site, SiteKind
+from restante.plan.siting.cells import Site
 from restante.plan.siting.city import City, Indices, Numbers, Walks
 from restante.plan.siting.mixes import Mix, catalogue, erlang_room
 
@@ -117,7 +118,7 @@ def _utility(site: Site, brief: Brief) -> float:
     tastes = brief.tastes
     open_share = site.open_hours_per_week / 168
     return (
-        (tastes.bank if site.kind is SiteKind.BANK else tastes.counter)
+        (tastes.bank if site.kind is SourceKind.BANK else tastes.counter)
         + tastes.always_open * open_share
         + tastes.step_free * site.step_free
         + tastes.watched * site.watched
