@@ -5,7 +5,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -48,23 +47,12 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """What is logged by everybody while a test runs, as a program has it; loggers are as before afterwards."""
-    root = logging.getLogger()
-    kept, level = root.handlers[:], root.level
-    levels = {
-        name: logging.getLogger(name).level
-        for name in ("asyncio", "httpx", "httpcore", "psycopg", "uvicorn", "websockets")
-    }
-    configured = structlog.get_config()
+def written() -> io.StringIO:
+    """What is logged by everybody while a test runs, as a program has it; the suite puts loggers back after each."""
     stream = io.StringIO()
     log_to(stream, "hub")
     lead_structlog()
-    yield stream
-    root.handlers[:], root.level = kept, level
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
-    structlog.configure(**configured)
+    return stream
 
 
 def entries(written: io.StringIO) -> list[dict[str, Any]]:
@@ -187,13 +175,9 @@ def test_an_exception_is_told_by_kind_and_place(written: io.StringIO) -> None:
 
 def test_people_at_a_terminal_read_a_line() -> None:
     """Given a terminal, then an entry is one line that begins with the time, the level and the event."""
-    root = logging.getLogger()
-    kept, level, stream = root.handlers[:], root.level, Terminal()
-    try:
-        log_to(stream, "hub")
-        logging.getLogger("restante.edge").warning("serial-port-failed", extra={"path": "/dev/a\nb", "fault": "x"})
-    finally:
-        root.handlers[:], root.level = kept, level
+    stream = Terminal()
+    log_to(stream, "hub")
+    logging.getLogger("restante.edge").warning("serial-port-failed", extra={"path": "/dev/a\nb", "fault": "x"})
     assert stream.getvalue().count("\n") == 1
     assert stream.getvalue()[8:] == " warning  serial-port-failed  path=/dev/ab fault=x\n"
 
