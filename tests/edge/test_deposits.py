@@ -29,6 +29,20 @@ def declined(rig: Rig) -> list[str]:
     return [entry.data["reason"] for entry in rig.facts("deposit-declined")]
 
 
+def test_the_screen_names_the_parcel_that_a_late_door_is_for() -> None:
+    """Given a door slow to be seen open, when its courier has scanned another, then the screen names the first."""
+    rig = of_sizes(1, 1)
+    rig.install(d1=deposit(1), d2=deposit(2))
+    rig.code(COURIER)
+    rig.scan(1)
+    rig.scan(2)
+    rig.look()
+    rig.look()
+    screen = rig.agent.state.screen
+    assert screen is not None
+    assert (screen.door, screen.texts()[-1]) == (1, "Put parcel P1 in and close the door.")
+
+
 # --- too big
 
 

@@ -50,9 +50,9 @@ SHOWN = {
         "Parcel A is on place 3. Parcel B is on place 3. Hand it over, then press Done.",
     ),
     "put": (
-        screens.put_in(3, ("full",)),
+        screens.put_in(3, "A", ("full",)),
         *("door", 3, ("full",)),
-        "Door 3 is open. Put the parcel in and close the door.",
+        "Door 3 is open. Put parcel A in and close the door.",
     ),
     "shelve": (
         screens.shelve(3, "A", ("done",)),

@@ -31,8 +31,10 @@ from restante.edge.sync import (
     step,
     wait_ms,
 )
+from restante.wire import seal
 from restante.wire import session as wire
 from restante.wire.journal import Extent, Head
+from tests.edge.rig import MANIFEST_KEY, SOURCE_KEY
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 ZEROS = "0" * 64
@@ -45,7 +47,7 @@ def hello(seq: int = 0) -> wire.Hello:
 
 def welcome(resume_from: int, *, epoch: int = 1, forked: bool = False) -> wire.Welcome:
     """What the hub answers."""
-    return wire.Welcome("s", 1, 1, AT, epoch, resume_from, "k", "m", forked)
+    return wire.Welcome("s", 1, 1, AT, epoch, resume_from, seal.to_text(SOURCE_KEY), MANIFEST_KEY, forked)
 
 
 def live(seq: int, *, acked: int = 0, resume_from: int = 1) -> tuple[Live, tuple[sync.Effect, ...]]:
@@ -110,6 +112,15 @@ def test_no_welcome_ends_the_line() -> None:
     assert step(state, Ticked(), 19_999)[1] == ()
     assert step(state, Ticked(), 20_000)[1] == (CloseLine("no-welcome"),)
     assert step(state, Heard(wire.Ack(1, 1, ZEROS)), 0)[1] == (CloseLine("no-welcome"),)
+
+
+@pytest.mark.parametrize("key", ["source_key", "manifest_key"])
+@pytest.mark.parametrize("text", ["", "=", "ä", "AA=="])
+def test_a_welcome_with_a_key_that_cannot_be_read_is_none(key: str, text: str) -> None:
+    """Given a hub that sends no readable key, when it welcomes, then no session opens and nothing of it is kept."""
+    state, _ = step(Dialling(0), Connected(hello(), Head(1, 0, ZEROS)), 0)
+    spoilt = msgspec.structs.replace(welcome(1), **{key: text})
+    assert step(state, Heard(spoilt), 0) == (state, (CloseLine("keys-unreadable"),))
 
 
 def test_entries_go_up_in_batches_with_a_window() -> None:

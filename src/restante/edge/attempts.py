@@ -56,9 +56,11 @@ def asked(state: State, code: str) -> Question | None:
 
 def compute(question: Question) -> Attempt:
     """One scrypt."""
+    source_key = seal.from_text(question.source_key)
+    assert source_key, "no session opens with a key that cannot be read"
     verifier = code_verifier(
         question.code,
-        source_key=seal.from_text(question.source_key) or b"",
+        source_key=source_key,
         source=question.source,
         log_epoch=question.log_epoch,
         settings=question.settings,

@@ -199,7 +199,7 @@ def _show_open(draft: Draft, opening: Opening) -> None:
         case Putting(parcel=parcel) as task:
             choices = deposits.choices(state, task)
             named = permissions.parcel_code(state, parcel)
-            draft.show(screens.shelve(door, named, choices) if staffed else screens.put_in(door, choices))
+            draft.show(screens.shelve(door, named, choices) if staffed else screens.put_in(door, named, choices))
         case Taking(stays=stays):
             names = [permissions.parcel_code(state, state.stays[str(key)].parcel) for key in stays]
             draft.show(screens.hand_over(door, names) if staffed else screens.take_out(door, len(stays)))

@@ -110,9 +110,9 @@ def hand_over(place: int, parcels: Sequence[str]) -> Screen:
     return Screen("door", (*found, Line.word("kiosk.counter.hand_over")), door=place, choices=("done",))
 
 
-def put_in(door: int, choices: tuple[str, ...]) -> Screen:
-    """The door is open for a parcel."""
-    lines = (Line.word("kiosk.door.open", door=door), Line.word("kiosk.door.put"))
+def put_in(door: int, parcel: str, choices: tuple[str, ...]) -> Screen:
+    """The door is open for the parcel of this code; a slow door may open when its courier holds another already."""
+    lines = (Line.word("kiosk.door.open", door=door), Line.word("kiosk.door.put", parcel=parcel))
     return Screen("door", lines, door=door, choices=choices)
 
 

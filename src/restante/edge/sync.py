@@ -17,6 +17,7 @@ from typing import Final, assert_never
 import msgspec
 
 from restante.edge import inputs as agent
+from restante.wire import seal
 from restante.wire import session as wire
 from restante.wire.journal import Extent, Head
 
@@ -291,6 +292,8 @@ def _heard(state: State, message: wire.FromHub, now_ms: int) -> Step:
 
 def _answered(state: Greeting, message: wire.FromHub, now_ms: int) -> Step:
     match message:
+        case wire.Welcome() if not _has_keys(message):
+            return state, (CloseLine("keys-unreadable"),)
         case wire.Welcome():
             return _welcomed(state, message, now_ms)
         case wire.Pending(retry_after=seconds) | wire.Rejected(retry_after=seconds):
@@ -298,6 +301,11 @@ def _answered(state: Greeting, message: wire.FromHub, now_ms: int) -> Step:
             return waiting, (CloseLine("not-welcome"),)
         case _:
             return state, (CloseLine("no-welcome"),)
+
+
+def _has_keys(welcome: wire.Welcome) -> bool:
+    """Whether codes and manifests can be checked with what the hub sent; the first manifest key is kept for good."""
+    return bool(seal.from_text(welcome.source_key)) and seal.public_key_from_text(welcome.manifest_key) is not None
 
 
 def _welcomed(state: Greeting, welcome: wire.Welcome, now_ms: int) -> Step:

@@ -108,23 +108,21 @@ class Folk:
         code = parcel_code_from(chance.randbytes(64))
         assert code is not None
         item = self.items[code] = Item(parcel, code, errand, chance)
-        self._doorstep.ground.appear(parcel, Hands.SENDER if errand.is_drop_off else Hands.CARRIER)
+        self._doorstep.ground.appear(parcel, begins_with(errand))
         self._doorstep.codes[parcel], self._doorstep.owners[parcel] = code, errand.recipient
         if errand.is_drop_off:
             self._doorstep.senders.add(parcel)
         contact = self._contact(errand)
-        self._remember(errand, contact)
         commands: list[AnyCommand] = [self._announcement(item, contact), self._reservation(item, errand.point, 0)]
-        self._ask(commands, partial(self._answered, item))
+        self._ask(commands, partial(self._answered, item), before=partial(self._remember, errand, contact))
 
     def announce_again(self, item: Item, then: Callable[[], None]) -> None:
         """The hub has lost all that it was told of a parcel: its carrier tells it once more."""
         contact = self._contact(item.errand)
-        self._remember(item.errand, contact)
         commands: list[AnyCommand] = [self._announcement(item, contact)]
         if self._doorstep.ground.spots[item.id] in _NOT_YET_IN:
             commands.append(self._reservation(item, item.errand.point, 2))
-        self._ask(commands, lambda _outcomes: then())
+        self._ask(commands, lambda _outcomes: then(), before=partial(self._remember, item.errand, contact))
 
     def _remember(self, errand: Errand, contact: ContactId) -> None:
         person = ContactDetails(f"Person {errand.recipient}", (address_of(errand.recipient),), language="en")
@@ -361,13 +359,26 @@ class Folk:
         """What the hub says of a parcel, if it can say anything."""
         return self._hub.parcels([item.id]).get(item.id)
 
-    def _ask(self, commands: Sequence[AnyCommand], then: Callable[[Sequence[Outcome]], None]) -> None:
-        """Ask the hub, again every few minutes with the same ids until it answers."""
+    def _ask(
+        self,
+        commands: Sequence[AnyCommand],
+        then: Callable[[Sequence[Outcome]], None],
+        *,
+        before: Callable[[], None] | None = None,
+    ) -> None:
+        """Ask the hub, again every few minutes with the same ids until it answers; ``before`` is done each time."""
+        if before is not None:
+            before()
         outcomes = self._hub.submit(commands)
         if outcomes is None:
-            self._clock.after(5 * MINUTE_MS, partial(self._ask, commands, then))
+            self._clock.after(5 * MINUTE_MS, partial(self._ask, commands, then, before=before))
         else:
             then(outcomes)
+
+
+def begins_with(errand: Errand) -> Hands:
+    """Who has a parcel before it is anywhere."""
+    return Hands.SENDER if errand.is_drop_off else Hands.CARRIER
 
 
 def _room_class(errand: Errand) -> RoomClass:

@@ -22,6 +22,7 @@ from restante.edge.boards.steel import Deed
 from restante.edge.inputs import Choice, Chosen, Inspected
 from restante.sim.clock import HOUR_MS, MINUTE_MS, SECOND_MS
 from restante.sim.cupboard import FragileRows, MemoryAttempts, MemoryVault
+from restante.sim.folk import begins_with
 from restante.sim.ground import Behind
 from restante.sim.machine import Machine
 from restante.sim.visits import Walk
@@ -84,7 +85,7 @@ def announce_again(world: "World") -> None:
             continue
         world.story.tell(f"{item.code} is announced again")
         spot = world.ground.spots[item.id]
-        if not isinstance(spot, Behind) and spot is not world.doorstep.hands_of(item.id):
+        if not isinstance(spot, Behind) and spot is not begins_with(item.errand):
             world.ground.unseen.add(item.id)
         world.folk.announce_again(item, partial(_claim, world, item.id))
 

@@ -6,7 +6,7 @@ is said at once (`Doorstep.breach`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from random import Random
 from typing import Final, Protocol
 
@@ -182,7 +182,7 @@ class Doorstep:
         try:
             for _ in range(2):
                 self.type(box, CodeEntered(code, _channel(box)))
-                yield from self._put_where_asked(box, parcel)
+                yield from self._put_where_asked(box, parcel, {self.codes[parcel]: parcel})
                 if box.screen is not None:
                     break
                 yield from self._wait_for_light(box)
@@ -198,11 +198,13 @@ class Doorstep:
             is_open = yield from self.open_round(box, code)
             if not is_open:
                 return
-            for done, (scanned, parcel) in enumerate(self._mixed_up(box, load)):
+            taken_for = self._mixed_up(box, load)
+            named = {self.codes[scanned]: parcel for scanned, parcel in taken_for}
+            for done, (scanned, parcel) in enumerate(taken_for):
                 self.left_to_bring[box.source] = len(load) - done
                 yield _FETCHES_MS
                 if self.ground.spots[parcel] is Hands.CARRIER:
-                    yield from self._deposit(box, parcel, code, scanned=scanned)
+                    yield from self._deposit(box, parcel, code, scanned=scanned, named=named)
             yield from self._take_back(box)
             box.give(Chosen(Choice.CLOSE_ROUND))
             yield SECOND_MS
@@ -242,11 +244,15 @@ class Doorstep:
         self.tell(f"the courier takes {self.codes[one]} for {self.codes[other]}, and the other way round")
         return [(one, other), (other, one), *zip(rest, rest, strict=True)]
 
-    def _deposit(self, box: Box, parcel: ParcelId, code: str, *, scanned: ParcelId) -> Walk:
+    def _deposit(
+        self, box: Box, parcel: ParcelId, code: str, *, scanned: ParcelId, named: Mapping[str, ParcelId]
+    ) -> Walk:
         """Scan and put in; if the machine goes dark over it, once more when it is back."""
         for _ in range(3):
             box.give(ParcelScanned(self.codes[scanned]))
-            yield from self._put_where_asked(box, parcel)
+            put_in = yield from self._put_where_asked(box, parcel, named)
+            if put_in not in {None, parcel}:
+                continue
             if _page(box) == "round":
                 break
             yield from self._wait_for_light(box)
@@ -262,37 +268,62 @@ class Doorstep:
         if isinstance(spot, Behind):
             box.steel.take(parcel, spot.door, self.hands_of(parcel))
 
-    def _put_where_asked(self, box: Box, parcel: ParcelId) -> Walk:
-        """Put the parcel behind each door the screen asks for, until one of them keeps it."""
+    def _put_where_asked(
+        self, box: Box, brought: ParcelId, named: Mapping[str, ParcelId]
+    ) -> Generator[int, None, ParcelId | None]:
+        """Put what the screen names behind each door it asks for, until one of them keeps it; what was put in.
+
+        That is what was brought, or by its name in ``named`` what was scanned before and is still at hand, since a
+        door that was slow to open may ask for it late.
+        """
         for _ in range(8):
             door = yield from self._wait_for_door(box, _asks_to_put)
             if door is None:
-                return
-            strangers = [one for one in self.ground.behind(box.source, door) if self.owners[one] != self.owners[parcel]]
-            if strangers and not box.steel.staffed and not self._is_mixed_up([parcel, *strangers]):
-                what = f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it"
-                self.breach(FREE_DOOR, what)
+                return None
+            parcel = self._asked_for(box, brought, named)
+            if parcel is None:
+                box.give(Chosen(Choice.REFUSED))
+                yield from self._shut(box, door)
+                continue
+            self._look_for_strangers(box, door, parcel)
             yield self.chance.randrange(3, 15) * SECOND_MS
-            if box.screen is not None and not _asks_to_put(box.screen):
+            if box.screen is not None and self._asked_for(box, brought, named) != parcel:
                 yield from self._shut(box, door)
                 continue
             if not self._fits(box, parcel, door):
-                self.tell(f"{self.codes[parcel]} does not fit behind door {door} of {box.source[-6:]}")
-                self.felt[Kind.SIZE_WRONG] += 1
-                box.give(Chosen(Choice.TOO_BIG))
-                if not box.steel.staffed:
-                    yield from self._shut(box, door)
+                yield from self._say_too_big(box, door, parcel)
                 continue
             if self._is_in_haste(box):
                 yield from self._shut(box, door)
                 yield from self._settle(box)
-                return
+                return None
             self._hand_back(box, parcel)
             box.steel.put(parcel, door)
             self.tell(f"{self.codes[parcel]} is put behind door {door} of {box.source[-6:]}")
             yield from self._shut(box, door)
             yield from self._settle(box)
-            return
+            return parcel
+        return None
+
+    def _look_for_strangers(self, box: Box, door: int, parcel: ParcelId) -> None:
+        """Behind a door that was opened for a parcel nobody else's may lie."""
+        strangers = [one for one in self.ground.behind(box.source, door) if self.owners[one] != self.owners[parcel]]
+        if strangers and not box.steel.staffed and not self._is_mixed_up([parcel, *strangers]):
+            what = f"door {door} of {box.source} was chosen, with {self._named(strangers)} behind it"
+            self.breach(FREE_DOOR, what)
+
+    def _say_too_big(self, box: Box, door: int, parcel: ParcelId) -> Walk:
+        self.tell(f"{self.codes[parcel]} does not fit behind door {door} of {box.source[-6:]}")
+        self.felt[Kind.SIZE_WRONG] += 1
+        box.give(Chosen(Choice.TOO_BIG))
+        if not box.steel.staffed:
+            yield from self._shut(box, door)
+
+    def _asked_for(self, box: Box, brought: ParcelId, named: Mapping[str, ParcelId]) -> ParcelId | None:
+        """Which of the parcels at hand the screen asks for by name; None where it asks for none of them."""
+        asked = named.get(_named_to_put(box.screen)) if box.screen is not None else None
+        at_hand = asked == brought or (asked is not None and self.ground.spots[asked] is self.hands_of(asked))
+        return asked if at_hand else None
 
     def _fits(self, box: Box, parcel: ParcelId, door: int) -> bool:
         return box.steel.sizes[door - 1] >= self.sizes.get(parcel, 0)
@@ -329,6 +360,7 @@ class Doorstep:
                 return
             for parcel in self._handed_out(box, door, self.ground.behind(box.source, door)):
                 box.steel.take(parcel, door, Hands.CARRIER)
+                self.senders.discard(parcel)
                 self.tell(f"a courier takes {self.codes[parcel]} back from door {door} of {box.source[-6:]}")
             yield 4 * SECOND_MS
             yield from self._shut(box, door)
@@ -406,7 +438,13 @@ def _says(box: Box, *keys: str) -> bool:
 
 
 def _asks_to_put(screen: Screen) -> bool:
-    return any(line.key in {"kiosk.door.put", "kiosk.counter.put"} for line in screen.lines)
+    return bool(_named_to_put(screen))
+
+
+def _named_to_put(screen: Screen) -> str:
+    """The code of the parcel that the screen asks to put in; empty where it does not."""
+    asking = (line for line in screen.lines if line.key in {"kiosk.door.put", "kiosk.counter.put"})
+    return next((str(line.values["parcel"]) for line in asking), "")
 
 
 def _asks_to_take(screen: Screen) -> bool:
