@@ -83,11 +83,12 @@ async def ask(asked: Asked, stack: AsyncExitStack) -> Round:
 
 
 async def _extend(asked: Asked, ledger: Ledger) -> Round:
-    """Holds of parcels that lie somewhere, in batches: rows that nobody has looked at for long."""
+    """Holds of parcels that lie somewhere, in whole batches: rows that nobody has looked at for long."""
     engine = Engine(ledger, lambda: datetime.now(UTC), max_batch=BATCH, queue_limit=100_000)
     held = [probe for probe in asked.probes if probe.is_held]
     chance = random.Random(time.time_ns())
-    chosen = chance.sample(held, min(len(held), asked.some(EXTENSIONS)))
+    count = min(len(held), asked.some(EXTENSIONS))
+    chosen = chance.sample(held, count - count % BATCH if count > BATCH else count)
     commands = [_extension(probe, chance) for probe in chosen]
     took, refused = list[float](), list[str]()
     for start in range(0, len(commands), BATCH):
