@@ -25,7 +25,9 @@ class Part(msgspec.Struct, frozen=True):
 PARTS: Final[dict[str, Part]] = {
     "core": Part(("core/*.py",), ("tests/core", "tests/wire", "tests/hub/engine")),
     "wire": Part(("wire/*.py",), ("tests/wire", "tests/edge/test_sync.py", "tests/edge/test_identity.py")),
-    "engine": Part(("hub/engine.py",), ("tests/hub/engine", "tests/contracts/test_ledger.py")),
+    "engine": Part(
+        ("hub/engine.py",), ("tests/hub/engine", "tests/contracts/test_ledger.py", "tests/store/test_stored.py")
+    ),
     "edge": Part(
         ("edge/**/*.py",),
         (
