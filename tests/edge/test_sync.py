@@ -138,6 +138,27 @@ def test_entries_go_up_in_batches_with_a_window() -> None:
     assert spans(effects) == [(351, 360)]
 
 
+def test_what_is_cut_off_a_batch_goes_up_again_a_little_later() -> None:
+    """Given a batch of ten of which the hub heard eight, when it acknowledges those, then the last two go up again."""
+    state, _ = live(10)
+    after, effects = step(state, Heard(wire.Ack(1, 8, ZEROS, 1)), 1_000)
+    assert effects == (Acknowledge(Head(1, 8, ZEROS)),)
+    assert spans(step(after, Ticked(), 5_999)[1]) == []
+    resent, effects = step(after, Ticked(), 6_000)
+    assert spans(effects) == [(9, 10)]
+    assert step(resent, Heard(wire.Ack(1, 10, ZEROS, 2)), 6_100)[1] == (Acknowledge(Head(1, 10, ZEROS)),)
+
+
+def test_what_is_cut_off_a_tail_goes_up_again_a_little_later() -> None:
+    """Given entries 3 and 4 of an earlier log of which the hub heard one, when it acknowledges that, then 4 is sent."""
+    state, effects = late(Extent(1, 4, 2), Extent(3, 2, 0), tails=(wire.Tail(1, 3),))
+    assert spans(effects) == [(3, 4)]
+    after, effects = step(state, Heard(wire.Ack(1, 3, ZEROS, 1)), 1_000)
+    assert effects == (Acknowledge(Head(1, 3, ZEROS)),)
+    assert spans(step(after, Ticked(), 5_999)[1]) == []
+    assert spans(step(after, Ticked(), 6_000)[1]) == [(4, 4)]
+
+
 def test_a_nack_goes_back_but_not_at_once() -> None:
     """Given a nack, when it comes, then entries go up again from there, a little later."""
     state, _ = live(10)
@@ -353,12 +374,13 @@ def test_a_nack_of_another_epoch_changes_nothing() -> None:
 
 
 def test_an_old_acknowledgement_takes_nothing_back() -> None:
-    """Given entries held up to 8, when an acknowledgement of 3 comes late, then nothing is sent again."""
+    """Given entries held up to 8, when an acknowledgement of 3 comes late, then nothing up to 8 is sent again."""
     state, _ = live(10, acked=8, resume_from=9)
     after, effects = step(state, Heard(wire.Ack(1, 3, ZEROS, 1)), 0)
     assert spans(effects) == []
     assert isinstance(after, Live)
-    assert (after.acked, after.sent, after.flying) == (8, 10, ())
+    assert (after.acked, after.sent, after.flying) == (8, 8, ())
+    assert spans(step(after, Ticked(), 5_000)[1]) == [(9, 10)]
 
 
 def test_a_session_that_was_short_waits_as_long_as_those_before_it() -> None:

@@ -363,13 +363,20 @@ def _tails(extents: Iterable[Extent], welcome: wire.Welcome) -> Iterator[Tail]:
 
 
 def _acknowledged(state: Live, ack: wire.Ack, now_ms: int) -> Step:
+    """What the hub has by its own word; what an answered batch held beyond that was cut off, and goes up once more."""
     flying = tuple(number for number in state.flying if number != ack.number)
     answered = replace(state, flying=flying, answered_ms=now_ms)
     if ack.epoch == state.epoch:
-        state = replace(answered, acked=max(state.acked, ack.seq), sent=max(state.sent, ack.seq))
+        acked = max(state.acked, ack.seq)
+        state = replace(answered, acked=acked, sent=max(state.sent, acked))
+        if not flying and acked < state.sent:
+            state = replace(state, sent=acked, resume_ms=now_ms + RESEND_MS)
     elif state.tails and ack.epoch == state.tails[0].epoch:
         tail, *later = state.tails
-        tail = replace(tail, acked=max(tail.acked, ack.seq), sent=max(tail.sent, ack.seq))
+        acked = max(tail.acked, ack.seq)
+        if not flying and acked < tail.sent:
+            answered = replace(answered, resume_ms=now_ms + RESEND_MS)
+        tail = replace(tail, acked=acked, sent=max(tail.sent, acked) if flying else acked)
         state = replace(answered, tails=(tail, *later) if tail.acked < tail.head else tuple(later))
     else:
         return state, ()
