@@ -116,7 +116,7 @@ def call_technician(world: "World", number: int, *, until_done: bool) -> None:
     machine = world.machines[number]
 
     def come(visits: int) -> None:
-        if machine.is_on and not machine.is_out_of_service:
+        if machine.is_on and not machine.is_out_of_service and _has_list(machine):
             world.folk.walk(_look_into_doors(world, machine, world.rounds[0, number]))
         if until_done and visits < _MOST_VISITS:
             world.clock.after(_AGAIN_MS, partial(_unless_done, world, machine, partial(come, visits + 1)))
@@ -125,8 +125,13 @@ def call_technician(world: "World", number: int, *, until_done: bool) -> None:
 
 
 def _unless_done(world: "World", machine: Machine, come: Callable[[], None]) -> None:
-    if _in_doubt(machine) or _unknown_behind(world, machine):
+    if not _has_list(machine) or _in_doubt(machine) or _unknown_behind(world, machine):
         come()
+
+
+def _has_list(machine: Machine) -> bool:
+    """Whether the controller knows what is to lie behind its doors; before that nobody can say what should not."""
+    return machine.agent is not None and machine.agent.state.manifest is not None
 
 
 def _in_doubt(machine: Machine) -> list[int]:

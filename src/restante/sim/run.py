@@ -149,6 +149,7 @@ def _seen(world: World) -> Seen:
         cloned=frozenset(clone.source for clone in world.clones),
         forked=frozenset(source for source in world.sources if _is_forked(world, source)),
         lost=frozenset(world.lost_books),
+        ended_unheard=frozenset(world.ended_unheard),
         tasks_left=_tasks_left(world),
         counters=[f"{finding.what} {finding.key}: {finding.detail}" for finding in world.wait(check(ledger))],
     )

@@ -1,12 +1,13 @@
 """What each fault does to a world, and how it ends: one line of a table for each kind."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from restante.core.ids import ParcelId
 from restante.edge.boards.steel import Deed
 from restante.edge.memory import MemoryBook
 from restante.sim.chance import chance_of
@@ -21,6 +22,7 @@ from restante.sim.mending import back_up, call_technician, restore
 from restante.sim.met import name_of
 from restante.sim.rows import Break
 from restante.sim.steelwork import Steelwork
+from restante.wire.journal import Entry
 
 if TYPE_CHECKING:
     from restante.sim.world import World
@@ -240,10 +242,25 @@ def _replace_controller(world: "World", fault: Fault) -> None:
 def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
     machine = world.machines[fault.source]
     world.felt[fault.kind] += 1
+    _note_unheard(world, world.unheard(old))
     machine.take_book(MemoryBook(old.source))
     world.watch.new_controller(machine.source)
     world.start(machine)
     world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
+
+
+def _note_unheard(world: "World", entries: Sequence[Entry]) -> None:
+    """What the next controller cannot know: stays that have ended, and parcels that lie where one of those was."""
+    emptied = set[int]()
+    for entry in entries:
+        match entry.kind:
+            case "parcel-taken-out":
+                world.ended_unheard.add(str(entry.data["stay"]))
+                emptied.add(int(entry.data["door"]))
+            case "parcel-put-in" if entry.data["door"] in emptied:
+                world.ground.unseen.add(ParcelId(entry.data["parcel"]))
+            case _:
+                pass
 
 
 def _lose_controller(world: "World", fault: Fault) -> None:
@@ -255,7 +272,8 @@ def _install_another(world: "World", fault: Fault, old: MemoryBook) -> None:
     machine = world.machines[fault.source]
     world.felt[fault.kind] += 1
     world.lost_books.add(machine.source)
-    world.ground.unseen |= world.handed_out_unheard(old)
+    gone = (entry.data["parcel"] for entry in world.unheard(old) if entry.kind == "parcel-taken-out")
+    world.ground.unseen |= {ParcelId(parcel) for parcel in gone}
     machine.take_book(MemoryBook(old.source))
     world.watch.new_controller(machine.source)
     world.start(machine)

@@ -110,7 +110,10 @@ class Doorstep:
                 return
 
     def _collect_at_desk(self, box: Box, person: int, code: str) -> Walk:
-        """Staff fetch what the screen lists and press "done"; if it goes dark over it, once more when it is back."""
+        """Staff fetch what the screen lists and press "done"; if it goes dark over it, once more when it is back.
+
+        However long that takes: what was handed over is out of the shelf, and the counter does not know.
+        """
         handed = False
         for _ in range(3):
             self.type(box, CodeEntered(code, _channel(box)))
@@ -125,7 +128,8 @@ class Doorstep:
             yield SECOND_MS
             if _page(box) == "done":
                 return
-            yield from self._wait_for_light(box)
+            while not _is_in_service(box):
+                yield MINUTE_MS
 
     def _help_oneself(self, box: Box, person: int) -> Walk:
         """The screen says nothing useful, but a door stands open and one's own parcel lies there: most take it."""
@@ -410,7 +414,7 @@ class Doorstep:
 
     def _wait_for_light(self, box: Box) -> Walk:
         for _ in range(15):
-            if box.screen is not None:
+            if _is_in_service(box):
                 return
             yield MINUTE_MS
 
@@ -427,6 +431,10 @@ def _channel(box: Box) -> str:
 
 def _page(box: Box) -> str:
     return box.screen.page if box.screen is not None else "dark"
+
+
+def _is_in_service(box: Box) -> bool:
+    return _page(box) not in {"dark", "out-of-service"}
 
 
 def _is_at_door(box: Box) -> bool:

@@ -84,6 +84,7 @@ class World:
         self.links: dict[SourceId, Link] = {}
         self.clones: list[Machine] = []
         self.lost_books: set[SourceId] = set()
+        self.ended_unheard: set[str] = set()
         self.backups: dict[Fault, Backup | None] = {}
         self._epochs: defaultdict[int, int] = defaultdict(lambda: 1)
         self._issued: Counter[tuple[int, int]] = Counter()
@@ -276,17 +277,16 @@ class World:
         credential = Credential(self.points[number], subject, issue, verifier)
         assert self.wait(self.rows.put_credential(credential))
 
-    def handed_out_unheard(self, old: Keeps) -> set[ParcelId]:
-        """Parcels that a book says were taken out, and of which the hub has not heard."""
+    def unheard(self, old: Keeps) -> list[Entry]:
+        """What a book tells and the hub has not heard, oldest first."""
         head = self.wait(self.rows.source(SourceId(old.source)))
         reached = {log.epoch: head.reached(log.epoch) if head else None for log in old.extents()}
-        unheard = (
+        return [
             entry
             for log in old.extents()
             for entry in old.entries_from(1, log.seq, epoch=log.epoch)
             if entry.seq > (known.seq if (known := reached[log.epoch]) else 0)
-        )
-        return {ParcelId(entry.data["parcel"]) for entry in unheard if entry.kind == "parcel-taken-out"}
+        ]
 
     def epochs(self) -> dict[int, int]:
         """The log epoch of every source, by number."""
