@@ -16,6 +16,8 @@ from restante.plan.siting.outcome import Outcome, outcome_of, shift
 from restante.plan.siting.search import Progress, Search
 
 CHUNK = 1_000
+A_SITE = 20
+"""Trials in a chunk, and how many for each site where that is less, so that a town is not searched like a city."""
 LOSS = 0.03
 """What a change may lose at first, as a share of the mean value of a point."""
 HASTE = 0.5
@@ -34,14 +36,14 @@ def reopened(model: Model, begun: tuple[Indices, float], *, search: Search, chun
     best, money = begun
     reached = value_of(model, best) if is_affordable(model, best) else -np.inf
     chance, now, net = np.random.default_rng(search.seed), outcome_of(model, best), np.zeros(len(best))
-    money = money or balanced(model, now, net)
+    money, trials = money or balanced(model, now, net), min(CHUNK, A_SITE * len(best))
     for chunk in range(chunks):
         if search.stop():
             break
         paid = resized(model, now, (net, money))
         mean = (net.sum() + money * paid) / max(1, int((now.mix >= 0).sum()))
         allowed = LOSS * max(0.0, mean) * (1 - (chunk + 1) / chunks) ** 2
-        wander(model, now, (net, money, chance.random((CHUNK, 6)), allowed))
+        wander(model, now, (net, money, chance.random((trials, 6)), allowed))
         # Sums that were changed a thousand times are made anew, so that rounding does not add up.
         now = outcome_of(model, now.mix)
         paid = resized(model, now, (net, money))

@@ -13,7 +13,7 @@ from restante.plan.siting.improving import IN_VAIN, improved, is_affordable, set
 from restante.plan.siting.model import Asked, Model, Room, model_of, refused
 from restante.plan.siting.opening import reopened
 from restante.plan.siting.outcome import Outcome, accepted, captured, outcome_of, shortage
-from restante.plan.siting.proposal import District, Placed, Proposal, Unmet
+from restante.plan.siting.proposal import Day, District, Placed, Proposal, Unmet
 from restante.plan.siting.search import Progress, Search, gap_between
 
 MODEL: Final = "logit choice with a no-choice option, module mixes, and a limit on the chance of full"
@@ -176,16 +176,46 @@ def told(city: City, asked: Asked, brief: Brief, *, mix: Indices, bound: float, 
         seed=seed,
         assumptions=assumptions(brief),
         placed=placed,
-        districts=tuple(
-            District(name, float(demand[model.district == at].sum()), float(parcels[model.district == at].sum()))
-            for at, name in enumerate(asked.districts)
-        ),
+        districts=_districts(asked, demand, parcels),
         parcels_per_day=float(demand.sum()),
         served_per_day=float(parcels.sum()),
         walked_km_per_day=float(km.sum()),
         unreached_per_day=float(demand[~reached].sum()),
         cost_minor_per_year=int(sum(model.cost[site, mix[site]] for site in opened)),
         currency=city.currency,
+        days=tuple(_day(city, asked, mix, each=(number, brief)) for number in range(len(brief.scenarios))),
+    )
+
+
+def _districts(asked: Asked, demand: Numbers, parcels: Numbers) -> tuple[District, ...]:
+    """What is sent to each district, and served, from the same by cell."""
+    of = asked.model.district
+    sums = (np.bincount(of, weights=each, minlength=len(asked.districts)).tolist() for each in (demand, parcels))
+    return tuple(District(*row) for row in zip(asked.districts, *sums, strict=True))
+
+
+def _day(city: City, asked: Asked, mix: Indices, *, each: tuple[int, Brief]) -> Day:
+    """A day of one scenario, told by its number in the brief."""
+    number, brief = each
+    scenario, whole = brief.scenarios[number], sum(one.weight for one in brief.scenarios)
+    share, only = scenario.weight / whole, slice(number, number + 1)
+    model = asked.model._replace(
+        pull=asked.model.pull[only], parcels=asked.model.parcels[only] / share, room=asked.model.room[only] / share
+    )
+    now = outcome_of(model, mix)
+    parcels, km = captured(model, now)
+    shares, demand = accepted(model, now), model.parcels.sum(axis=(0, 2))
+    opened = [int(site) for site in np.flatnonzero(mix >= 0) if city.sites[site].id not in scenario.closed]
+    fullness = [_placed(city, asked._replace(model=model), site, now=now, shares=shares).fullness for site in opened]
+    return Day(
+        scenario=scenario.name,
+        weight=share,
+        parcels_per_day=float(demand.sum()),
+        served_per_day=float(parcels.sum()),
+        walked_km_per_day=float(km.sum()),
+        turned_away_per_day=max(0.0, float(now.load.sum() - parcels.sum())),
+        fullness=float(np.mean(fullness)) if fullness else 0.0,
+        districts=_districts(asked, demand, parcels),
     )
 
 
