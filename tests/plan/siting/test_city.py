@@ -275,6 +275,23 @@ def test_a_comparison_names_its_boundaries() -> None:
     assert all(each.change == 0 for each in compare(poor, poor))
 
 
+def test_a_comparison_tells_each_scenario() -> None:
+    """Figures of the scenarios, weighted, make up the average; a peak sends more, and both boundaries are in each."""
+    asked = msgspec.structs.replace(brief(), scenarios=STORMY)
+    poor, rich = (proposed(3, msgspec.structs.replace(asked, budget_minor_per_year=money)) for money in (900, 2500))
+    lines = compare(poor, rich)
+    assert [each.scenario for each in lines if each.name == "cost"] == ["", *(each.name for each in STORMY)]
+    assert len({(each.scenario, each.boundary) for each in lines if each.name == "CO2"}) == 10
+    for made in (poor, rich):
+        assert sum(day.weight * day.served_per_day for day in made.days) == pytest.approx(made.served_per_day)
+        assert sum(day.weight * day.walked_km_per_day for day in made.days) == pytest.approx(made.walked_km_per_day)
+        turned_away = sum(each.turned_away_per_day for each in made.placed)
+        assert sum(day.weight * day.turned_away_per_day for day in made.days) == pytest.approx(turned_away)
+    sent = {day.scenario: day.parcels_per_day for day in rich.days}
+    assert sent["peak"] == pytest.approx(1.8 * sent["ordinary day"])
+    assert compare(poor, proposed(3, brief()))[-1].scenario == "ordinary day"
+
+
 def test_gini() -> None:
     """Equal districts have none; one of two that gets everything has a half."""
     assert gini([District("a", 4, 2), District("b", 8, 4)]) == 0

@@ -138,6 +138,21 @@ def test_a_stopped_search_hands_back_its_start() -> None:
     assert found.bound <= 4.0 <= found.cost
 
 
+def test_a_site_takes_the_place_of_another() -> None:
+    """Where neither opening nor closing one site betters a plan, putting one in the place of another may."""
+    serving = np.asarray([[1.0, 4.0], [4.0, 0.0]])
+    case = Depots(np.asarray([2.0, 2.0]), np.asarray([10.0, 5.0]), np.ones(2), serving)
+    assert bettered(case, np.asarray([0, 0]), search=SHORT).tolist() == [1, 1]
+
+
+def test_cells_are_exchanged_where_no_room_is_left() -> None:
+    """Two sites that are full serve each other's neighbours until both cells change places."""
+    serving = np.asarray([[1.0, 2.0], [1.0, 5.0], [5.0, 1.0]])
+    case = Depots(np.asarray([2.0, 1.0]), np.zeros(2), np.asarray([1.0, 1.0, 1.0]), serving)
+    crossed = np.asarray([0, 1, 0])
+    assert bettered(case, crossed, search=SHORT).tolist() == [0, 0, 1]
+
+
 def test_a_shortage_is_named() -> None:
     """The refusal says by how much all sites together are too small, or the largest for the largest cell."""
     ones = np.ones((2, 2))

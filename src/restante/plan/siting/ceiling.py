@@ -39,12 +39,14 @@ class Prices(NamedTuple):
 
 
 class Round(NamedTuple):
-    """One evaluation: the bound, the mixes chosen when money is dear (affordable) and cheap, and how they blend."""
+    """One evaluation: the bound, the mixes chosen when money is dear (affordable) and cheap, how they blend, and what a
+    unit of money is worth there."""
 
     bound: float
     dear: Indices
     cheap: Indices
     blend: float
+    money: float
 
 
 class Ceiling(NamedTuple):
@@ -97,8 +99,8 @@ def evaluated(model: Model, prices: Prices) -> Round:
     charged = (model.parcels * prices.parcel).sum(axis=2)
     constant = float((charged * (1 - prices.none) ** 2).sum() - (prices.reward * model.needed).sum())
     profit = profits(model, prices)
-    rest, dear, cheap, blend = afforded(model, profit)
-    return Round(constant + rest, dear, cheap, blend)
+    rest, dear, cheap, blend, money = afforded(model, profit)
+    return Round(constant + rest, dear, cheap, blend, money)
 
 
 @compiled
@@ -161,12 +163,12 @@ def fill(room: Numbers, given: tuple[Numbers, Numbers, Indices], order: Indices)
 
 
 @compiled
-def afforded(model: Model, profit: Numbers) -> tuple[float, Indices, Indices, float]:
-    """The least bound over prices of money: it, the choice that fits the budget, one just above, and their blend."""
+def afforded(model: Model, profit: Numbers) -> tuple[float, Indices, Indices, float, float]:
+    """The least bound over prices of money: it, what fits the budget, what is just above, their blend, that price."""
     low, high = 0.0, 1e-12
     cheap, total, over = picked(model, profit, 0.0)
     if over <= model.budget:
-        return total, cheap, cheap, 0.0
+        return total, cheap, cheap, 0.0, 0.0
     dear, total, under = picked(model, profit, high)
     while under > model.budget and high < 1e12:
         high *= 4.0
@@ -178,7 +180,7 @@ def afforded(model: Model, profit: Numbers) -> tuple[float, Indices, Indices, fl
             high, dear, total, under = middle, choice, worth, paid
         else:
             low, cheap, over = middle, choice, paid
-    return total + high * model.budget, dear, cheap, (model.budget - under) / (over - under)
+    return total + high * model.budget, dear, cheap, (model.budget - under) / (over - under), high
 
 
 @compiled

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from restante.plan.siting.proposal import District, Proposal
+from restante.plan.siting.proposal import Day, District, Proposal
 
 
 class Emissions(msgspec.Struct, frozen=True):
@@ -21,13 +21,14 @@ class Emissions(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One figure of both proposals, with its unit and, where there is one, its boundary."""
+    """One figure of both proposals, with its unit, its boundary where there is one, and its scenario; "" is all."""
 
     name: str
     unit: str
     one: float
     other: float
     boundary: str = ""
+    scenario: str = ""
 
     @property
     def change(self) -> float:
@@ -35,27 +36,51 @@ class Line(msgspec.Struct, frozen=True):
         return self.other - self.one
 
 
+Figure = Callable[[Proposal, Day, Emissions], float]
+GROUND = "ground and columns; neither vans nor staff, and the same in every scenario"
+FIGURES: tuple[tuple[str, str, Figure, str], ...] = (
+    ("coverage", "share of parcels", lambda _, day, __: _share(day.served_per_day, day.parcels_per_day), ""),
+    ("walk", "km a parcel, one way", lambda _, day, __: _share(day.walked_km_per_day, day.served_per_day), ""),
+    ("cost", "{currency} minor a year", lambda whole, _, __: float(whole.cost_minor_per_year), GROUND),
+    ("points", "points", lambda whole, _, __: float(len(whole.placed)), ""),
+    ("fullness", "share of the room that the limit leaves, mean of points", lambda _, day, __: day.fullness, ""),
+    ("turned away", "parcels a day", lambda _, day, __: day.turned_away_per_day, ""),
+    ("CO2", "kg a day", lambda _, day, grams: _van_kg(day, grams), "van only, to doors and points"),
+    (
+        "CO2",
+        "kg a day",
+        lambda _, day, grams: _van_kg(day, grams) + _car_kg(day, grams),
+        "van and the recipient's way",
+    ),
+    ("equity", "coverage of the district served least", lambda _, day, __: min(map(_covered, day.districts)), ""),
+    ("inequality", "Gini coefficient of coverage by district", lambda _, day, __: gini(day.districts), ""),
+)
+"""Name, unit, how it is told of a proposal and a day, and its boundary."""
+
+
 def compare(one: Proposal, other: Proposal, *, emissions: Emissions | None = None) -> tuple[Line, ...]:
     """What changes from one proposal to the other. They have to be of the same demand and the same currency.
 
+    First on average over the scenarios; then, where a proposal has several, for each that both know by name.
     Emissions are told twice: for the van alone, and with the recipient's way; the second is the honest one.
     """
     assert one.currency == other.currency, "money is compared in one currency"
-    grams = emissions or Emissions()
-    money = f"{one.currency} minor a year"
-    figures: Sequence[tuple[str, str, Callable[[Proposal], float], str]] = (
-        ("coverage", "share of parcels", _coverage, ""),
-        ("walk", "km a parcel, one way", _walk, ""),
-        ("cost", money, lambda each: float(each.cost_minor_per_year), ""),
-        ("points", "points", lambda each: float(len(each.placed)), ""),
-        ("fullness", "share of the room that the limit leaves, mean of points", _fullness, ""),
-        ("turned away", "parcels a day", _turned_away, ""),
-        ("CO2", "kg a day", lambda each: _van_kg(each, grams), "van only, to doors and points"),
-        ("CO2", "kg a day", lambda each: _van_kg(each, grams) + _car_kg(each, grams), "van and the recipient's way"),
-        ("equity", "coverage of the district served least", lambda each: min(_shares(each)), ""),
-        ("inequality", "Gini coefficient of coverage by district", lambda each: gini(each.districts), ""),
+    grams, known = emissions or Emissions(), {day.scenario: day for day in other.days}
+    pairs = [(_average(one), _average(other))]
+    if max(len(one.days), len(other.days)) > 1:
+        pairs += [(day, known[day.scenario]) for day in one.days if day.scenario in known]
+    return tuple(
+        Line(
+            name=name,
+            unit=unit.format(currency=one.currency),
+            one=tell(one, day, grams),
+            other=tell(other, then, grams),
+            boundary=boundary,
+            scenario=day.scenario,
+        )
+        for day, then in pairs
+        for name, unit, tell, boundary in FIGURES
     )
-    return tuple(Line(name, unit, tell(one), tell(other), boundary) for name, unit, tell, boundary in figures)
 
 
 def gini(districts: Sequence[District]) -> float:
@@ -68,30 +93,32 @@ def gini(districts: Sequence[District]) -> float:
     return sum(pairs) / (2 * weight * mean)
 
 
-def _coverage(each: Proposal) -> float:
-    return each.served_per_day / each.parcels_per_day
+def _average(whole: Proposal) -> Day:
+    """A proposal's averages over its scenarios, in the shape of a day."""
+    return Day(
+        scenario="",
+        weight=1.0,
+        parcels_per_day=whole.parcels_per_day,
+        served_per_day=whole.served_per_day,
+        walked_km_per_day=whole.walked_km_per_day,
+        turned_away_per_day=sum(point.turned_away_per_day for point in whole.placed),
+        fullness=sum(point.fullness for point in whole.placed) / max(1, len(whole.placed)),
+        districts=whole.districts,
+    )
 
 
-def _walk(each: Proposal) -> float:
-    return each.walked_km_per_day / each.served_per_day if each.served_per_day else 0.0
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
 
 
-def _fullness(each: Proposal) -> float:
-    return sum(point.fullness for point in each.placed) / len(each.placed) if each.placed else 0.0
+def _covered(district: District) -> float:
+    return district.share
 
 
-def _turned_away(each: Proposal) -> float:
-    return sum(point.turned_away_per_day for point in each.placed)
+def _van_kg(day: Day, grams: Emissions) -> float:
+    at_doors = day.parcels_per_day - day.served_per_day
+    return (at_doors * grams.door_grams + day.served_per_day * grams.point_grams) / 1000
 
 
-def _shares(each: Proposal) -> list[float]:
-    return [district.share for district in each.districts]
-
-
-def _van_kg(each: Proposal, grams: Emissions) -> float:
-    at_doors = each.parcels_per_day - each.served_per_day
-    return (at_doors * grams.door_grams + each.served_per_day * grams.point_grams) / 1000
-
-
-def _car_kg(each: Proposal, grams: Emissions) -> float:
-    return 2 * each.walked_km_per_day * grams.car_share * grams.car_grams_per_km / 1000
+def _car_kg(day: Day, grams: Emissions) -> float:
+    return 2 * day.walked_km_per_day * grams.car_share * grams.car_grams_per_km / 1000

@@ -62,13 +62,22 @@ def take(load: Numbers, room: Numbers, taken: Numbers) -> None:
 def turn(model: Model, now: Outcome, change: tuple[int, int]) -> None:
     """Give one site another mix, or close it with -1; ``now`` is changed in place."""
     site, mix = change
-    before = now.mix[site]
-    now.mix[site] = mix
-    if before >= 0 and mix >= 0:
+    if now.mix[site] >= 0 and mix >= 0:
+        now.mix[site] = mix
         assess(model, now, site)
         return
+    for touched in shift(model, now, change):
+        assess(model, now, touched)
+
+
+@compiled
+def shift(model: Model, now: Outcome, change: tuple[int, int]) -> Indices:
+    """Open a site with a mix, or close it with -1: who chooses what then; and the sites where that differs."""
+    site, mix = change
+    now.mix[site] = mix
     sign = 1.0 if mix >= 0 else -1.0
     touched = np.zeros(len(now.mix), np.bool_)
+    touched[site] = True
     now.load[:, site] = 0.0
     now.worth[:, site] = 0.0
     for pair in range(model.start[site], model.start[site + 1]):
@@ -77,21 +86,19 @@ def turn(model: Model, now: Outcome, change: tuple[int, int]) -> None:
             old = now.pulled[k, cell]
             new = max(0.0, old + sign * model.pull[k, pair])
             now.pulled[k, cell] = new
-            shift = 1.0 / (1.0 + new) - 1.0 / (1.0 + old)
+            change_of_share = 1.0 / (1.0 + new) - 1.0 / (1.0 + old)
             for at in range(model.cell_start[cell], model.cell_start[cell + 1]):
                 other = model.by_cell[at]
                 there = model.site[other]
                 if now.mix[there] < 0:
                     continue
                 touched[there] = True
-                share = model.pull[k, other] * (1.0 / (1.0 + new) if there == site else shift)
+                share = model.pull[k, other] * (1.0 / (1.0 + new) if there == site else change_of_share)
                 for size in range(model.parcels.shape[2]):
                     parcels = model.parcels[k, cell, size] * share
                     now.load[k, there, size] += parcels
                     now.worth[k, there, size] += parcels * model.worth[other]
-    touched[site] = True
-    for other in np.flatnonzero(touched):
-        assess(model, now, int(other))
+    return np.flatnonzero(touched)
 
 
 @compiled

@@ -36,11 +36,29 @@ class District(msgspec.Struct, frozen=True):
         return self.served_per_day / self.parcels_per_day if self.parcels_per_day else 1.0
 
 
+class Day(msgspec.Struct, frozen=True):
+    """A day in one scenario, not weighted: what is sent and served, how far people walk for it, what is turned away.
+
+    ``weight`` is the scenario's share of the average; ``fullness`` the mean, over points that are open that day, of the
+    share of the room that is taken in the scarcest up-set of sizes.
+    """
+
+    scenario: str
+    weight: float
+    parcels_per_day: float
+    served_per_day: float
+    walked_km_per_day: float
+    turned_away_per_day: float
+    fullness: float
+    districts: tuple[District, ...]
+
+
 class Proposal(msgspec.Struct, frozen=True):
     """Where points stand and how large they are, and how far at most that is from the best.
 
     ``value`` is the objective in the model's unit and ``bound`` what no plan of the model named in ``bound_of``
     exceeds. ``unreached_per_day`` are parcels of cells that no site reaches: they are in the demand all the same.
+    All of that is the average over the scenarios; ``days`` tells each scenario by itself.
     """
 
     model: str
@@ -58,6 +76,7 @@ class Proposal(msgspec.Struct, frozen=True):
     unreached_per_day: float
     cost_minor_per_year: int
     currency: str
+    days: tuple[Day, ...] = ()
 
     @property
     def gap(self) -> float:

@@ -9,10 +9,11 @@ from restante.core.refusals import Refusal
 from restante.plan.siting.brief import Brief, assumptions
 from restante.plan.siting.ceiling import SMALLEST_STEP, Ceiling, evaluated, first_ceiling, lowered
 from restante.plan.siting.city import City, Indices, Numbers, Walks
-from restante.plan.siting.improving import improved, is_affordable, settled, value_of
+from restante.plan.siting.improving import IN_VAIN, improved, is_affordable, settled, value_of
 from restante.plan.siting.model import Asked, Model, Room, model_of, refused
+from restante.plan.siting.opening import reopened
 from restante.plan.siting.outcome import Outcome, accepted, captured, outcome_of, shortage
-from restante.plan.siting.proposal import District, Placed, Proposal, Unmet
+from restante.plan.siting.proposal import Day, District, Placed, Proposal, Unmet
 from restante.plan.siting.search import Progress, Search, gap_between
 
 MODEL: Final = "logit choice with a no-choice option, module mixes, and a limit on the chance of full"
@@ -23,6 +24,9 @@ BOUND_OF: Final = (
 )
 SMALL_GAP: Final = 1e-4
 TRY_EVERY: Final = 10
+FIRST_OPENING: Final = 32
+"""After how many rounds points are opened and closed at the round's price on money; again when rounds have doubled."""
+OPENING_SHARE: Final = 2
 SHORT_TOLERANCE: Final = 1e-6
 
 
@@ -67,19 +71,43 @@ def searched(model: Model, starts: list[Indices], *, search: Search) -> tuple[In
     mix = max(filter(lambda each: is_affordable(model, each), starts), key=lambda each: value_of(model, each))
     mix = improved(model, mix, search=search, chunks=2)
     ceiling = first_ceiling(model, outcome_of(model, mix).pulled)
-    value = value_of(model, mix)
+    value, opening = value_of(model, mix), FIRST_OPENING
     for number in range(search.rounds):
         ceiling, now = lowered(model, ceiling, value)
+        # By turns, so that whenever time is up both the plan and its bound have had their share of it.
+        again = msgspec.structs.replace(search, seed=search.seed + number)
+        if number == opening:
+            opening *= 2
+            mix = _reopened(model, mix, (ceiling, now.money), search=again, chunks=number // OPENING_SHARE)
         if number % TRY_EVERY == 0:
             if is_affordable(model, now.dear) and value_of(model, now.dear) > value:
                 mix = now.dear
-            # By turns, so that whenever time is up both the plan and its bound have had their share of it.
-            mix = improved(model, mix, search=msgspec.structs.replace(search, seed=search.seed + number), chunks=1)
+            mix = improved(model, mix, search=again, chunks=1)
             value = value_of(model, mix)
             search.tell(Progress("bounding", value, ceiling.bound))
         if search.stop() or _is_done(ceiling, value):
             break
+    mix = _finished(model, mix, (ceiling, 0.0), search=search)
     return settled(model, mix, search=search), ceiling
+
+
+def _finished(model: Model, mix: Indices, at: tuple[Ceiling, float], *, search: Search) -> Indices:
+    """The plan after cooling for twice as long each time, until it is in vain or the rounds are used up."""
+    chunks, vain = FIRST_OPENING, 0
+    while chunks <= search.rounds and vain < IN_VAIN and not search.stop():
+        again = msgspec.structs.replace(search, seed=search.seed + chunks)
+        found = _reopened(model, mix, at, search=again, chunks=chunks)
+        vain = vain + 1 if found is mix else 0
+        mix, chunks = found, chunks * 2
+    return mix
+
+
+def _reopened(model: Model, mix: Indices, at: tuple[Ceiling, float], *, search: Search, chunks: int) -> Indices:
+    """The better of a plan and of what is found by opening points anew, where districts reward as the bound's do."""
+    ceiling, money = at
+    rewarded = model._replace(worth=model.worth + ceiling.best.reward[model.district[model.cell]])
+    found = reopened(rewarded, (mix, money), search=search, chunks=chunks)
+    return max(mix, found, key=lambda each: value_of(model, each))
 
 
 def _is_done(ceiling: Ceiling, value: float) -> bool:
@@ -148,16 +176,46 @@ def told(city: City, asked: Asked, brief: Brief, *, mix: Indices, bound: float, 
         seed=seed,
         assumptions=assumptions(brief),
         placed=placed,
-        districts=tuple(
-            District(name, float(demand[model.district == at].sum()), float(parcels[model.district == at].sum()))
-            for at, name in enumerate(asked.districts)
-        ),
+        districts=_districts(asked, demand, parcels),
         parcels_per_day=float(demand.sum()),
         served_per_day=float(parcels.sum()),
         walked_km_per_day=float(km.sum()),
         unreached_per_day=float(demand[~reached].sum()),
         cost_minor_per_year=int(sum(model.cost[site, mix[site]] for site in opened)),
         currency=city.currency,
+        days=tuple(_day(city, asked, mix, each=(number, brief)) for number in range(len(brief.scenarios))),
+    )
+
+
+def _districts(asked: Asked, demand: Numbers, parcels: Numbers) -> tuple[District, ...]:
+    """What is sent to each district, and served, from the same by cell."""
+    of = asked.model.district
+    sums = (np.bincount(of, weights=each, minlength=len(asked.districts)).tolist() for each in (demand, parcels))
+    return tuple(District(*row) for row in zip(asked.districts, *sums, strict=True))
+
+
+def _day(city: City, asked: Asked, mix: Indices, *, each: tuple[int, Brief]) -> Day:
+    """A day of one scenario, told by its number in the brief."""
+    number, brief = each
+    scenario, whole = brief.scenarios[number], sum(one.weight for one in brief.scenarios)
+    share, only = scenario.weight / whole, slice(number, number + 1)
+    model = asked.model._replace(
+        pull=asked.model.pull[only], parcels=asked.model.parcels[only] / share, room=asked.model.room[only] / share
+    )
+    now = outcome_of(model, mix)
+    parcels, km = captured(model, now)
+    shares, demand = accepted(model, now), model.parcels.sum(axis=(0, 2))
+    opened = [int(site) for site in np.flatnonzero(mix >= 0) if city.sites[site].id not in scenario.closed]
+    fullness = [_placed(city, asked._replace(model=model), site, now=now, shares=shares).fullness for site in opened]
+    return Day(
+        scenario=scenario.name,
+        weight=share,
+        parcels_per_day=float(demand.sum()),
+        served_per_day=float(parcels.sum()),
+        walked_km_per_day=float(km.sum()),
+        turned_away_per_day=max(0.0, float(now.load.sum() - parcels.sum())),
+        fullness=float(np.mean(fullness)) if fullness else 0.0,
+        districts=_districts(asked, demand, parcels),
     )
 
 

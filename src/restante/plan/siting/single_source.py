@@ -1,11 +1,13 @@
 """Single-source capacitated siting: every cell is served by exactly one site, and no site beyond its capacity.
 
-A plan to start from is made by serving the largest cells first, at the least extra cost, and bettered by opening and
-closing sites. The strong form, in which a cell cannot be served from a site that is not open, is relaxed; what would
-raise its cost above the plan's is left out (reduced costs), and HiGHS proves the rest.
+A plan to start from is made by serving the largest cells first, at the least extra cost, and bettered by opening,
+closing and replacing sites, and by moving and exchanging cells. The strong form, in which a cell cannot be served from
+a site that is not open, is relaxed; what would raise its cost above the plan's is left out (reduced costs), and HiGHS
+proves the rest.
 """
 
 import math
+from itertools import product
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +25,8 @@ RELATIVE_GAP = 1e-9
 WHOLE = 1e-6
 PARTS = (0.2, 1.0)
 """How far towards the cost of a known plan reduced costs go in what the first program may use, and in the second."""
+NEAR = 1.03
+"""How dear a plan may be, as a multiple of the best one, for its cells to be exchanged."""
 
 Serves = NDArray[np.int64]
 
@@ -127,19 +131,56 @@ def begin(depots: Depots) -> Serves | None:
 
 
 def bettered(depots: Depots, serves: Serves, *, search: Search) -> Serves:
-    """A plan no dearer, that neither opening nor closing one site betters."""
-    best, cost, sites = serves, cost_of(depots, serves), len(depots.capacity)
-    since, site = 0, 0
-    while since < sites and not search.stop():
-        opened = np.zeros(sites, np.bool_)
-        opened[best] = True
-        opened[site] = not opened[site]
-        made = _filled(depots, opened)
-        since += 1
-        if made is not None and cost_of(depots, made) < cost:
-            best, cost, since = made, cost_of(depots, made), 0
-        site = (site + 1) % sites
+    """A plan no dearer, that no opening or closing of one site, nor putting one in the place of another, betters."""
+    best = _exchanged(depots, serves)
+    found = _neighbour(depots, best, search=search)
+    while found is not None:
+        best, found = found, _neighbour(depots, found, search=search)
     return best
+
+
+def _neighbour(depots: Depots, serves: Serves, *, search: Search) -> Serves | None:
+    """The first cheaper plan that differs in one site, or in an open and a closed one; none when time is up."""
+    cost, known = cost_of(depots, serves), np.zeros(len(depots.capacity), np.bool_)
+    known[serves] = True
+    single = [(site,) for site in range(len(known))]
+    for change in (*single, *product(np.flatnonzero(known).tolist(), np.flatnonzero(~known).tolist())):
+        if search.stop():
+            return None
+        opened = known.copy()
+        opened[list(change)] ^= True
+        if depots.capacity[opened].sum() < depots.demand.sum():
+            continue
+        made = _filled(depots, opened)
+        if made is None or cost_of(depots, made) > cost * NEAR:
+            continue
+        if cost_of(depots, made := _exchanged(depots, made)) < cost * (1 - RELATIVE_GAP):
+            return made
+    return None
+
+
+def _exchanged(depots: Depots, serves: Serves) -> Serves:
+    """A plan among the same sites, or fewer, that neither moving a cell nor exchanging two makes cheaper to serve."""
+    serves, cells = serves.copy(), np.arange(len(serves))
+    free = depots.capacity - np.bincount(serves, weights=depots.demand, minlength=len(depots.capacity))
+    opened = np.zeros(len(free), np.bool_)
+    opened[serves] = True
+    larger = depots.demand[:, None] - depots.demand[None]
+    while True:
+        now, there = depots.serving[cells, serves], depots.serving[:, serves]
+        moved = np.where(opened & (free >= depots.demand[:, None]), depots.serving - now[:, None], 0.0)
+        fits = (larger <= free[serves][None]) & (-larger <= free[serves][:, None])
+        swapped = np.where(fits, there + there.T - now[:, None] - now[None], 0.0)
+        least = min(moved.min(), swapped.min())
+        if least >= -WHOLE:
+            return serves
+        if moved.min() == least:
+            cell, site = np.unravel_index(int(moved.argmin()), moved.shape)
+            serves[cell] = site
+        else:
+            one, other = np.unravel_index(int(swapped.argmin()), swapped.shape)
+            serves[one], serves[other] = serves[other], serves[one]
+        free = depots.capacity - np.bincount(serves, weights=depots.demand, minlength=len(free))
 
 
 def _filled(depots: Depots, opened: Flags) -> Serves | None:
