@@ -13,8 +13,9 @@ from rich.table import Table
 
 from benchmarks.routing_instances import Instance
 from restante.plan.routing.checker import violations
+from restante.plan.routing.effort import Effort, Progress
 from restante.plan.routing.proposal import Visit
-from restante.plan.routing.solving import Effort, Progress, Search, warm_up
+from restante.plan.routing.solving import Search, warm_up
 
 
 class Run(msgspec.Struct, frozen=True):

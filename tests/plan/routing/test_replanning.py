@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from restante.plan.routing.checker import violations
 from restante.plan.routing.day import Day, Errand, Option, Request, Stop
+from restante.plan.routing.effort import Effort
 from restante.plan.routing.proposal import Proposal, Shortfall, Visit
 from restante.plan.routing.replanning import Change, Remainder, replan, rest_of
-from restante.plan.routing.solving import Effort, plan_routes
+from restante.plan.routing.solving import plan_routes
 from tests.plan.routing.days import HOUR, a_day
 
 ENOUGH = Effort(iterations=300)

@@ -5,10 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from restante.plan.routing.bounds import fewest_vans
 from restante.plan.routing.checker import violations
 from restante.plan.routing.day import Day, Errand, Option, Request, ServiceLevel, Stop
+from restante.plan.routing.effort import Effort, Progress
 from restante.plan.routing.proposal import Proposal, Shortfall
-from restante.plan.routing.solving import Effort, Progress, fewest_vans, plan_routes
+from restante.plan.routing.solving import plan_routes
 from tests.plan.routing.brute import best_of_all
 from tests.plan.routing.days import a_day, out_already
 

@@ -65,6 +65,12 @@ class Proposal(msgspec.Struct, frozen=True):
         return len(self.tours)
 
 
+class Unfit(msgspec.Struct, frozen=True):
+    """A day that an engine has no words for, so that it did not take part: the fields, and what each asks too much."""
+
+    reasons: dict[str, str]
+
+
 class Shortfall(msgspec.Struct, frozen=True):
     """A day that cannot be served whole: which rules stand in the way, by how much, and the best that can be done."""
 

@@ -12,8 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from restante.plan.routing.day import Begun, Day, Errand, Option, Request, Stop, Van
+from restante.plan.routing.effort import Effort, Progress, ignore
 from restante.plan.routing.proposal import Choice, Proposal, Reload, Rest, Shortfall, Step, Tour, Visit
-from restante.plan.routing.solving import Effort, Progress, plan_routes
+from restante.plan.routing.solving import plan_routes
 
 NEXT_POINT_M: Final = 2_000.0
 """How far from a stop that is full or out of order its parcels may be brought to another one."""
@@ -44,7 +45,7 @@ class Remainder(msgspec.Struct, frozen=True):
 
 
 def replan(
-    rest: Remainder, *, seed: int, effort: Effort, progress: Callable[[Progress], None] = lambda _: None
+    rest: Remainder, *, seed: int, effort: Effort, progress: Callable[[Progress], None] = ignore
 ) -> Proposal | Shortfall:
     """The best plan found for what is left, from the old tours on, in which few requests change their van."""
     metres = sum(float(rest.day.metres[a, b]) for tour in rest.tours for a, b in _ways(rest.day, tour))

@@ -5,17 +5,17 @@ over delivery options, and set partitioning over the tours met every so many ite
 out better on the tight instances than record-to-record acceptance did.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-import msgspec
 import numpy as np
 
 from restante.plan.routing.assembly import assemble
+from restante.plan.routing.bounds import fewest_vans
 from restante.plan.routing.chance import stream
-from restante.plan.routing.day import Day, Depot, Errand, Option, Request, Stop, Van, flaws
+from restante.plan.routing.day import Day, Depot, Option, Request, Stop, Van, flaws
 from restante.plan.routing.driving import proposal
+from restante.plan.routing.effort import Effort, Progress, Spending, ignore
 from restante.plan.routing.figures import UNBOUND, figures, kinds
 from restante.plan.routing.obstacles import obstacles
 from restante.plan.routing.pool import Pool, no_tours
@@ -36,34 +36,12 @@ ASSEMBLIES = 8
 ASSEMBLY_SHARE = 0.03
 
 
-class Effort(msgspec.Struct, frozen=True):
-    """How long to search: so many iterations, or so many seconds of a clock, of a wall or of a processor.
-
-    With iterations alone a plan follows from snapshot and seed. The clock is first read when all is compiled, so that
-    no limit counts compilation.
-    """
-
-    iterations: int = 10**12
-    seconds: float = math.inf
-    clock: Callable[[], float] = lambda: 0.0
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """Where a search stands: the share of its effort, and the best plan so far."""
-
-    share: float
-    iterations: int
-    vans: int
-    metres: float
-    unserved: int
-
-
 def plan_routes(
     day: Day,
     *,
     seed: int,
     effort: Effort,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[Progress], None] = ignore,
     before: Mapping[int, int] | None = None,
     move_m: float = 0.0,
     warm: Sequence[Sequence[Choice]] = (),
@@ -90,7 +68,7 @@ def warm_up() -> None:
     way = np.zeros((2, 2))
     bank, parcel = Stop(1, 0.0, 1.0, free=(1,)), Request("p", (1.0,), (Option(0),))
     day = Day(way, way, (Depot(0, 0.0, 1.0),), (Van("v", (1.0,), 0.0, 1.0),), (bank,), (parcel,))
-    search = Search(day, 0, (Effort(iterations=1), lambda _: None))
+    search = Search(day, 0, (Effort(iterations=1), ignore))
     search.prepare({}, 0.0)
     search.start_from(())
     search.run()
@@ -101,8 +79,7 @@ class Search:
 
     def __init__(self, day: Day, seed: int, limits: tuple[Effort, Callable[[Progress], None]]) -> None:
         self._day, self._seed = day, seed
-        self._effort, self._progress = limits
-        self._done, self._began_s = 0, self._effort.clock()
+        self._spending, self._progress = Spending(limits[0]), limits[1]
         self._work: Work
         self._trail: Trail
         self._pool: Pool
@@ -153,27 +130,27 @@ class Search:
         self._shorten(most_vans)
         return proposal(self._day, self._trail.best)
 
-    def _share(self) -> float:
-        spent_s = self._effort.clock() - self._began_s
-        return max(self._done / self._effort.iterations, spent_s / self._effort.seconds)
-
     def _advance(self, until: float, most_vans: int, *, until_served: bool = False) -> None:
         """Search up to a share of the effort; or only until everybody is served."""
-        while (share := self._share()) < until and not (until_served and not self._trail.best.unserved[0]):
+        while (share := self._spending.share()) < until and not (until_served and not self._trail.best.unserved[0]):
             heat_m = float(self._trail.best.metres[0]) / max(1, len(self._day.requests)) * COOLING**share
-            chunk = min(CHUNK, self._effort.iterations - self._done)
-            self._done += advance(self._work, self._trail, (self._pool, Leg(chunk, heat_m, most_vans)))
+            chunk = min(CHUNK, self._spending.effort.iterations - self._spending.done)
+            self._spending.done += advance(self._work, self._trail, (self._pool, Leg(chunk, heat_m, most_vans)))
             self._tell()
 
     def _tell(self) -> None:
         best = self._trail.best
-        self._progress(Progress(self._share(), self._done, _vans(best), float(best.metres[0]), int(best.unserved[0])))
+        self._progress(
+            Progress(
+                self._spending.share(), self._spending.done, _vans(best), float(best.metres[0]), int(best.unserved[0])
+            )
+        )
 
     def _fewer_vans(self) -> int:
         """Empty one tour after another, as long as everybody finds a place in those that are left."""
         fewest = fewest_vans(self._day)
-        while (vans := _vans(self._trail.best)) > fewest and self._share() < FLEET_SHARE:
-            known, since = self._trail, self._share()
+        while (vans := _vans(self._trail.best)) > fewest and self._spending.share() < FLEET_SHARE:
+            known, since = self._trail, self._spending.share()
             fewer = _without_a_tour(self._day, known.best)
             if fewer is None:
                 return vans
@@ -186,11 +163,11 @@ class Search:
 
     def _shorten(self, most_vans: int) -> None:
         """Search with this many vans to the end, and now and then put together the best of all tours met."""
-        since = self._share()
+        since = self._spending.share()
         for number in range(1, ASSEMBLIES + 1):
             self._advance(since + (1.0 - since) * number / ASSEMBLIES, most_vans)
             if not self._trail.best.unserved[0] and self._is_free_to_assemble():
-                limits = (most_vans, float(self._trail.best.metres[0]), self._effort.seconds * ASSEMBLY_SHARE)
+                limits = (most_vans, float(self._trail.best.metres[0]), self._spending.effort.seconds * ASSEMBLY_SHARE)
                 tours = assemble(self._figures, self._pool, limits)
                 if tours is not None:
                     self._stand_at(_assembled(self._day, self._pool, (tours, self._trail.best)))
@@ -203,21 +180,6 @@ class Search:
     def _stand_at(self, kept: Kept) -> None:
         stand_at(self._work, kept)
         self._trail = new_trail(self._work)
-
-
-def fewest_vans(day: Day) -> int:
-    """A bound from below: so many of the largest vans are needed to carry the load, in any dimension, in all trips."""
-    most = 1
-    deliveries = [request.load for request in day.requests if request.errand is Errand.DELIVERY]
-    for dimension in range(len(day.vans[0].capacity) if day.vans else 0):
-        left = sum(load[dimension] for load in deliveries)
-        rooms = sorted((van.capacity[dimension] * (1 + van.reloads) for van in day.vans), reverse=True)
-        needed = 0
-        for room in rooms:
-            if left > 1e-9:
-                left, needed = left - room, needed + 1
-        most = max(most, needed)
-    return most
 
 
 def _twin(kept: Kept) -> Kept:
