@@ -62,6 +62,7 @@ def test_whatever_is_planned_keeps_to_the_rules(seed: int) -> None:
         assert found.relaxed.unserved == tuple(range(9))
         assert {one.rule for one in violations(day, found.relaxed)} == {"request-unserved"}
     else:
+        assert isinstance(found, Proposal)
         assert violations(day, found) == []
 
 

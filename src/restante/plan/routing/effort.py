@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,10 @@ import msgspec
 def no_clock() -> float:
     """A clock that stands still: only iterations count."""
     return 0.0
+
+
+FIRST_BITE: Final = 10
+"""Iterations before the clock is read for the first time."""
 
 
 class Effort(msgspec.Struct, frozen=True):
@@ -52,6 +57,17 @@ class Spending:
     def left_s(self) -> float:
         """Seconds that are left, endless where they are not limited."""
         return self.effort.seconds - self._spent_s()
+
+    def bite(self, most: int) -> int:
+        """How many iterations to do before the clock is read again: at most so many, and no more than are left.
+
+        Where seconds are limited, it is few at first, and then no more than will be done in time at the speed so far.
+        """
+        bite = min(most, self.effort.iterations - self.done)
+        if math.isfinite(self.effort.seconds):
+            spent_s = self._spent_s()
+            bite = min(bite, int(self.done * self.left_s() / spent_s) if self.done and spent_s > 0 else FIRST_BITE)
+        return max(1, bite)
 
     def _spent_s(self) -> float:
         return self.effort.clock() - self._began_s

@@ -5,11 +5,13 @@ over delivery options, and set partitioning over the tours met every so many ite
 out better on the tight instances than record-to-record acceptance did.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
+from restante.plan import program
 from restante.plan.routing.assembly import assemble
 from restante.plan.routing.bounds import fewest_vans
 from restante.plan.routing.chance import stream
@@ -34,6 +36,7 @@ ASSEMBLIES = 8
 """How often, spread over the effort, tours are put together anew."""
 
 ASSEMBLY_SHARE = 0.03
+"""At most this share of the effort goes into one of them."""
 
 
 def plan_routes(
@@ -80,6 +83,7 @@ class Search:
     def __init__(self, day: Day, seed: int, limits: tuple[Effort, Callable[[Progress], None]]) -> None:
         self._day, self._seed = day, seed
         self._spending, self._progress = Spending(limits[0]), limits[1]
+        self._assembly_s = 0.0
         self._work: Work
         self._trail: Trail
         self._pool: Pool
@@ -134,8 +138,8 @@ class Search:
         """Search up to a share of the effort; or only until everybody is served."""
         while (share := self._spending.share()) < until and not (until_served and not self._trail.best.unserved[0]):
             heat_m = float(self._trail.best.metres[0]) / max(1, len(self._day.requests)) * COOLING**share
-            chunk = min(CHUNK, self._spending.effort.iterations - self._spending.done)
-            self._spending.done += advance(self._work, self._trail, (self._pool, Leg(chunk, heat_m, most_vans)))
+            leg = Leg(self._spending.bite(CHUNK), heat_m, most_vans)
+            self._spending.done += advance(self._work, self._trail, (self._pool, leg))
             self._tell()
 
     def _tell(self) -> None:
@@ -165,13 +169,24 @@ class Search:
         """Search with this many vans to the end, and now and then put together the best of all tours met."""
         since = self._spending.share()
         for number in range(1, ASSEMBLIES + 1):
-            self._advance(since + (1.0 - since) * number / ASSEMBLIES, most_vans)
+            self._advance(since + (1.0 - ASSEMBLY_SHARE - since) * number / ASSEMBLIES, most_vans)
             if not self._trail.best.unserved[0] and self._is_free_to_assemble():
-                limits = (most_vans, float(self._trail.best.metres[0]), self._spending.effort.seconds * ASSEMBLY_SHARE)
-                tours = assemble(self._figures, self._pool, limits)
-                if tours is not None:
-                    self._stand_at(_assembled(self._day, self._pool, (tours, self._trail.best)))
-                    self._tell()
+                self._assemble(most_vans)
+        self._advance(1.0, most_vans)
+
+    def _assemble(self, most_vans: int) -> None:
+        """Put together the best of all tours met, unless the last time took longer than is left now."""
+        spending, left_s = self._spending, self._spending.left_s()
+        if left_s < self._assembly_s:
+            return
+        until = min(1.0, spending.share() + ASSEMBLY_SHARE)
+        seconds = min(left_s, ASSEMBLY_SHARE * spending.effort.seconds)
+        effort = program.Effort(stop=lambda: spending.share() >= until, seconds=seconds)
+        tours = assemble(self._figures, self._pool, (most_vans, float(self._trail.best.metres[0]), effort))
+        self._assembly_s = left_s - spending.left_s() if math.isfinite(left_s) else 0.0
+        if tours is not None:
+            self._stand_at(_assembled(self._day, self._pool, (tours, self._trail.best)))
+            self._tell()
 
     def _is_free_to_assemble(self) -> bool:
         """Tours put together anew belong to no van in particular: none may be out, and none be dear to requests."""
