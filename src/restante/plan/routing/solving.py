@@ -29,6 +29,9 @@ CHUNK = 500
 COOLING = 0.01
 """How much of the first heat, which is the metres of one request, is left at the end."""
 
+KEPT_HEAT = 0.1
+"""Of that heat, what a search begins with that is to keep requests on their vans: it has a good plan already."""
+
 FLEET_SHARE = 0.3
 """At most this share of the effort goes into sending out fewer vans."""
 
@@ -84,6 +87,7 @@ class Search:
         self._day, self._seed = day, seed
         self._spending, self._progress = Spending(limits[0]), limits[1]
         self._assembly_s = 0.0
+        self._heat = 1.0
         self._work: Work
         self._trail: Trail
         self._pool: Pool
@@ -91,6 +95,7 @@ class Search:
     def prepare(self, before: Mapping[int, int], move_m: float) -> None:
         """Lay out the arrays; taking a request off the van that it was on before costs so many metres."""
         self._figures = figures(self._day, before=before, move_m=move_m)
+        self._heat = KEPT_HEAT if move_m > 0.0 else 1.0
         self._work = idle(self._figures, stream(self._seed))
         self._pool = no_tours(self._figures)
         self._trail = new_trail(self._work)
@@ -129,7 +134,7 @@ class Search:
         most_vans = len(self._day.vans)
         self._advance(1.0, most_vans, until_served=True)
         self._stand_at(self._trail.best)
-        if self._day.vans_first and not self._trail.best.unserved[0]:
+        if self._day.vans_first and not self._trail.best.unserved[0] and self._figures.move_m == 0.0:
             most_vans = self._fewer_vans()
         self._shorten(most_vans)
         return proposal(self._day, self._trail.best)
@@ -137,7 +142,7 @@ class Search:
     def _advance(self, until: float, most_vans: int, *, until_served: bool = False) -> None:
         """Search up to a share of the effort; or only until everybody is served."""
         while (share := self._spending.share()) < until and not (until_served and not self._trail.best.unserved[0]):
-            heat_m = float(self._trail.best.metres[0]) / max(1, len(self._day.requests)) * COOLING**share
+            heat_m = float(self._trail.best.metres[0]) / max(1, len(self._day.requests)) * self._heat * COOLING**share
             leg = Leg(self._spending.bite(CHUNK), heat_m, most_vans)
             self._spending.done += advance(self._work, self._trail, (self._pool, leg))
             self._tell()
