@@ -26,7 +26,7 @@ from pyvrp import (
 from pyvrp.exceptions import PenaltyBoundWarning
 from pyvrp.search import OPERATORS, LocalSearch, compute_neighbours
 
-from restante.plan.routing.bounds import fewest_vans
+from restante.plan.routing.bounds import bounded, fewest_vans
 from restante.plan.routing.checker import violations
 from restante.plan.routing.day import Day, flaws
 from restante.plan.routing.driving import driven
@@ -67,7 +67,7 @@ def plan_by_prices(
     bargain = Bargain(day, seed, (effort, progress))
     bargain.run()
     if bargain.best is not None:
-        return bargain.best
+        return bounded(day, bargain.best)
     relaxed = driven(day, {})
     return Shortfall(tuple(obstacles(day, relaxed)), relaxed)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from restante.plan import program
 from restante.plan.routing.assembly import assemble
-from restante.plan.routing.bounds import fewest_vans
+from restante.plan.routing.bounds import bounded, fewest_vans
 from restante.plan.routing.chance import stream
 from restante.plan.routing.day import Day, Depot, Option, Request, Stop, Van, flaws
 from restante.plan.routing.driving import proposal
@@ -65,7 +65,7 @@ def plan_routes(
     search.prepare(before or {}, move_m)
     search.start_from(warm)
     best = search.run()
-    return Shortfall(tuple(obstacles(day, best)), best) if best.unserved else best
+    return Shortfall(tuple(obstacles(day, best)), best) if best.unserved else bounded(day, best)
 
 
 @cache
