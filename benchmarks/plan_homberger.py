@@ -1,4 +1,4 @@
-"""Gehring-Homberger instances, distance alone, beside the best known values.
+"""Gehring-Homberger instances, distance alone: the own search and PyVRP, beside the best known values.
 
 Run as ``python -m benchmarks.plan_homberger``; seconds are processor seconds of one core, kept runs are not repeated.
 """

@@ -8,7 +8,7 @@ from functools import partial
 from benchmarks.routing_instances import vrpdo
 from benchmarks.routing_runs import program
 
-app = program(__doc__, partial(vrpdo, "tilk2021"), name="plan_tilk", customers=25, seconds=10.0)
+app = program(__doc__, partial(vrpdo, "tilk2021"), name="plan_tilk", customers=25, seconds=10.0, engines=("search",))
 
 if __name__ == "__main__":
     app()

@@ -1,6 +1,7 @@
 """VRPDO of Dumez, Lehuédé and Péton (2021) beside the best known values and the published averages.
 
-Run as ``python -m benchmarks.plan_vrpdo``; seconds are processor seconds of one core, and kept runs are not repeated.
+The own search and PyVRP with prices on lockers each have all of the seconds. Run as ``python -m
+benchmarks.plan_vrpdo``; they are processor seconds of one core, and kept runs are not repeated.
 """
 
 from functools import partial

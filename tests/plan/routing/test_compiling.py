@@ -9,7 +9,8 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 from restante.plan.routing import solving
-from restante.plan.routing.solving import Effort, plan_routes, warm_up
+from restante.plan.routing.effort import Effort
+from restante.plan.routing.solving import plan_routes, warm_up
 from tests.plan.routing.days import a_day
 
 PACKAGE = "restante.plan.routing"

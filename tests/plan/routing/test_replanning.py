@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from restante.plan.routing.checker import violations
 from restante.plan.routing.day import Day, Errand, Option, Request, Stop
+from restante.plan.routing.effort import Effort
 from restante.plan.routing.proposal import Proposal, Shortfall, Visit
 from restante.plan.routing.replanning import Change, Remainder, replan, rest_of
-from restante.plan.routing.solving import Effort, plan_routes
+from restante.plan.routing.solving import plan_routes
 from tests.plan.routing.days import HOUR, a_day
 
 ENOUGH = Effort(iterations=300)
@@ -90,4 +91,19 @@ def test_what_is_new_is_planned_and_what_is_called_off_is_not() -> None:
     rest = rest_of(day, plan, Change(0.0 - 1, added=(new,), cancelled=frozenset({0})))
     assert rest.was[-1] is None
     assert 0 not in rest.was
+    assert wrong(rest.day, again(rest)) == set()
+
+
+def test_what_moves_is_brought_to_where_it_is_now() -> None:
+    """A request at a new address keeps none of its old stops, and loses no parcel that its van has aboard."""
+    day, plan = planned(4)
+    before = rest_of(day, plan, Change(1.0))
+    at = next(new for new, request in enumerate(before.day.requests) if request.aboard is not None)
+    old = before.was[at]
+    assert old is not None
+    elsewhere = (Option(len(day.stops) - 1, preparation_s=30.0),)
+    rest = rest_of(day, plan, Change(1.0, moved={old: elsewhere}))
+    assert rest.day.requests[at].options == elsewhere
+    assert rest.day.requests[at].aboard == before.day.requests[at].aboard
+    assert at not in rest.before()
     assert wrong(rest.day, again(rest)) == set()

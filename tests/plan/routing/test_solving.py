@@ -5,10 +5,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from restante.plan.routing import solving
+from restante.plan.routing.bounds import fewest_vans
 from restante.plan.routing.checker import violations
 from restante.plan.routing.day import Day, Errand, Option, Request, ServiceLevel, Stop
+from restante.plan.routing.effort import Effort, Progress, Spending
 from restante.plan.routing.proposal import Proposal, Shortfall
-from restante.plan.routing.solving import Effort, Progress, fewest_vans, plan_routes
+from restante.plan.routing.solving import plan_routes, warm_up
 from tests.plan.routing.brute import best_of_all
 from tests.plan.routing.days import a_day, out_already
 
@@ -121,3 +124,35 @@ def test_fewest_vans_is_a_bound() -> None:
     first, second = (sum(request.load[at] for request in day.requests) for at in (0, 1))
     assert fewest_vans(day) >= max(first / 12, second / 11)
     assert fewest_vans(replace(day, requests=day.requests[:1])) == 1
+
+
+@pytest.mark.parametrize("took_s", [1.0, 40.0])
+def test_no_assembly_outlasts_the_effort(took_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None begins when the time is up, nor when less of it is left than the last one took."""
+    warm_up()
+    now_s, begun_s = [0.0], list[float]()
+
+    def clock() -> float:
+        now_s[0] += 0.05
+        return now_s[0]
+
+    def slow(*_: object) -> None:
+        begun_s.append(now_s[0])
+        now_s[0] += took_s
+
+    monkeypatch.setattr(solving, "assemble", slow)
+    day = replace(a_day(seed=3, requests=3, vans=2, plain=True), levels=(), vans_first=False)
+    found = plan_routes(day, seed=1, effort=Effort(seconds=100.0, clock=clock))
+    assert isinstance(found, Proposal)
+    assert begun_s
+    assert begun_s[-1] + took_s <= 101.0
+
+
+def test_few_iterations_are_done_between_two_looks_at_a_clock_that_runs_out() -> None:
+    """At first ten, then as many as the speed so far promises for what is left; without seconds, as asked."""
+    now_s = [0.0]
+    spending = Spending(Effort(seconds=10.0, clock=lambda: now_s[0]))
+    assert spending.bite(500) == 10
+    spending.done, now_s[0] = 10, 8.0
+    assert spending.bite(500) == 2
+    assert Spending(Effort(iterations=700)).bite(500) == 500

@@ -4,12 +4,12 @@ Only tours whose reduced cost lets them into a better day than the best one are 
 fetched are not counted as freeing compartments here, so what is put together keeps to the rules, if sometimes too well.
 """
 
-from typing import Any, cast
+import math
 
-import highspy
 import numpy as np
-from scipy.sparse import csc_matrix, vstack
+from scipy.sparse import csr_matrix, vstack
 
+from restante.plan.program import Effort, Program, solve
 from restante.plan.routing.figures import UNBOUND, Figures, Floats, Ints
 from restante.plan.routing.pool import Pool
 
@@ -17,32 +17,34 @@ MOST_COLUMNS = 2500
 MOST_NODES = 300
 
 
-def assemble(f: Figures, pool: Pool, limits: tuple[int, float, float]) -> list[int] | None:
-    """Numbers of tours in the pool that serve everybody on fewer metres than the best known; None if there are none.
+def assemble(f: Figures, pool: Pool, limits: tuple[int, float, Effort]) -> list[int] | None:
+    """Numbers of tours in the pool that serve everybody on fewer metres than the best known; None if none were found.
 
-    ``limits`` are the most vans, the metres of the best day known, and the seconds that HiGHS may take (infinite: as
-    many nodes as are ever looked at, so that the answer does not depend on the machine).
+    ``limits`` are the most vans, the metres of the best day known, and how long HiGHS may take for all. Without a clock
+    as many nodes as are ever looked at are the limit, so that the answer does not depend on the machine.
     """
-    most_vans, best_m, seconds = limits
+    most_vans, best_m, effort = limits
     rows, lower, upper = _rows(f, pool, most_vans)
     metres = pool.metres[: pool.filled[0]]
-    relaxed = _solved(rows, (metres, lower, upper), (False, seconds))
-    if relaxed is None:
+    relaxed = solve(_program(metres, rows, (lower, upper), is_whole=False), effort)
+    spare_m = best_m - 1e-6 - relaxed.cost
+    if not len(relaxed.reduced) or spare_m <= 0:
         return None
-    spare_m = best_m - 1e-6 - float(relaxed.getInfo().objective_function_value)
-    reduced = np.array(relaxed.getSolution().col_dual)
-    if spare_m <= 0:
+    wanted = np.argsort(relaxed.reduced, kind="stable")[:MOST_COLUMNS]
+    wanted = np.sort(wanted[relaxed.reduced[wanted] <= spare_m])
+    program = _program(metres[wanted], rows[:, wanted], (lower, upper), is_whole=True)
+    chosen = solve(program, effort._replace(nodes=MOST_NODES))
+    if chosen.cost > best_m - 1e-6:
         return None
-    wanted = np.argsort(reduced, kind="stable")[:MOST_COLUMNS]
-    wanted = np.sort(wanted[reduced[wanted] <= spare_m])
-    chosen = _solved(rows[:, wanted], (metres[wanted], lower, upper), (True, seconds))
-    if chosen is None or chosen.getInfo().objective_function_value > best_m - 1e-6:
-        return None
-    values = np.array(chosen.getSolution().col_value)
-    return [int(number) for number in wanted[values > 0.5]]
+    return [int(number) for number in wanted[chosen.values > 0.5]]
 
 
-def _rows(f: Figures, pool: Pool, most_vans: int) -> tuple[csc_matrix, Floats, Floats]:
+def _program(metres: Floats, rows: csr_matrix, ends: tuple[Floats, Floats], *, is_whole: bool) -> Program:
+    one = np.ones(len(metres))
+    return Program(metres, one, np.full(len(metres), is_whole), rows, *ends)
+
+
+def _rows(f: Figures, pool: Pool, most_vans: int) -> tuple[csr_matrix, Floats, Floats]:
     """Each request once, vans of each kind and in all, compartments by room and size, requests beyond each level."""
     count = int(pool.filled[0])
     columns = np.arange(pool.entries.shape[1])
@@ -70,32 +72,10 @@ def _rows(f: Figures, pool: Pool, most_vans: int) -> tuple[csc_matrix, Floats, F
     ]
     upper += [f.room_free[:, size] for size in range(sizes)] + [f.most_worse]
     tops = np.concatenate(upper).astype(np.float64)
-    lower = np.full(len(tops), -highspy.kHighsInf)
+    lower = np.full(len(tops), -math.inf)
     lower[: len(f.requests)] = 1.0
-    return csc_matrix(vstack(blocks)), lower, tops
+    return csr_matrix(vstack(blocks)), lower, tops
 
 
-def _counts(rows: Ints, columns: Ints, shape: tuple[int, int]) -> csc_matrix:
-    return csc_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
-
-
-def _solved(rows: csc_matrix, ends: tuple[Floats, Floats, Floats], how: tuple[bool, float]) -> highspy.Highs | None:
-    """HiGHS after it solved a program (whether in whole numbers, in how many seconds), if it found something."""
-    metres, lower, upper = ends
-    program = highspy.HighsLp()
-    program.num_row_, program.num_col_ = rows.shape
-    program.col_cost_, program.row_lower_, program.row_upper_ = metres, lower, upper
-    program.col_lower_, program.col_upper_ = np.zeros(len(metres)), np.ones(len(metres))
-    program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    program.a_matrix_.start_, program.a_matrix_.index_, program.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
-    if how[0]:
-        program.integrality_ = [highspy.HighsVarType.kInteger] * len(metres)
-    solver: highspy.Highs = cast(Any, highspy.Highs)()  # its constructor carries no types
-    for name, value in (("output_flag", False), ("threads", 1), ("mip_max_nodes", MOST_NODES), ("random_seed", 1)):
-        solver.setOptionValue(name, value)
-    if np.isfinite(how[1]):
-        solver.setOptionValue("time_limit", how[1])
-    solver.passModel(program)
-    solver.run()
-    is_found = solver.getInfo().primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    return solver if is_found else None
+def _counts(rows: Ints, columns: Ints, shape: tuple[int, int]) -> csr_matrix:
+    return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)

@@ -1,6 +1,6 @@
 """Sequences turned into tours with times: everybody leaves as early as can be, and rests only when a rest is owed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from restante.plan.routing.day import Day
 from restante.plan.routing.proposal import Choice, Proposal, Reload, Rest, Step, Tour, Visit
@@ -16,13 +16,22 @@ def proposal(day: Day, kept: Kept) -> Proposal:
     option_first = [0]
     for request in day.requests:
         option_first.append(option_first[-1] + len(request.options))
-    tours = []
-    for number, van in enumerate(day.vans):
-        sequence = [int(entry) for entry in kept.entries[number, : kept.length[number]]]
-        entries = [Choice(at, int(kept.chosen[at]) - option_first[at]) if at >= 0 else at for at in sequence]
-        if van.begun is not None or any(isinstance(entry, Choice) for entry in entries):
-            tours.append(drive(day, number, entries))
-    unserved = tuple(at for at in range(len(day.requests)) if kept.chosen[at] < 0)
+    sequences: dict[int, list[Entry]] = {}
+    for number in range(len(day.vans)):
+        entries = [int(entry) for entry in kept.entries[number, : kept.length[number]]]
+        sequences[number] = [Choice(at, int(kept.chosen[at]) - option_first[at]) if at >= 0 else at for at in entries]
+    return driven(day, sequences)
+
+
+def driven(day: Day, sequences: Mapping[int, Sequence[Entry]]) -> Proposal:
+    """The plan in which vans, by number, do these things in their order; vans that serve nobody stay where they are."""
+    tours = [
+        drive(day, number, entries)
+        for number, entries in sequences.items()
+        if day.vans[number].begun is not None or any(isinstance(entry, Choice) for entry in entries)
+    ]
+    served = {entry.request for entries in sequences.values() for entry in entries if isinstance(entry, Choice)}
+    unserved = tuple(at for at in range(len(day.requests)) if at not in served)
     return Proposal(tuple(tours), sum(_metres(day, tour) for tour in tours), unserved)
 
 

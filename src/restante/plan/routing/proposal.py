@@ -51,18 +51,26 @@ class Tour(msgspec.Struct, frozen=True):
 class Proposal(msgspec.Struct, frozen=True):
     """A plan for a day. ``unserved`` names every request that stands in no tour; nothing is left out silently.
 
-    ``bound_m`` is a proven lower bound on the metres with this number of vans, or None where none was proven.
+    ``bound_m`` is a proven lower bound on the metres of every plan that serves everybody, and ``bound_of`` the model
+    that it is a bound of; None and empty where none was proven.
     """
 
     tours: tuple[Tour, ...]
     metres: float
     unserved: tuple[int, ...] = ()
     bound_m: float | None = None
+    bound_of: str = ""
 
     @property
     def vans(self) -> int:
         """How many vans go out."""
         return len(self.tours)
+
+
+class Unfit(msgspec.Struct, frozen=True):
+    """A day that an engine has no words for, so that it did not take part: the fields, and what each asks too much."""
+
+    reasons: dict[str, str]
 
 
 class Shortfall(msgspec.Struct, frozen=True):

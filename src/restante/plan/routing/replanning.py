@@ -12,23 +12,28 @@ import msgspec
 from msgspec.structs import replace
 
 from restante.plan.routing.day import Begun, Day, Errand, Option, Request, Stop, Van
+from restante.plan.routing.effort import Effort, Progress, ignore
 from restante.plan.routing.proposal import Choice, Proposal, Reload, Rest, Shortfall, Step, Tour, Visit
-from restante.plan.routing.solving import Effort, Progress, plan_routes
+from restante.plan.routing.solving import plan_routes
 
 NEXT_POINT_M: Final = 2_000.0
 """How far from a stop that is full or out of order its parcels may be brought to another one."""
 
-MOVE_SHARE: Final = 0.01
+MOVE_SHARE: Final = 0.002
 """What taking a request off its van costs, as a share of the metres still to be driven."""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What is known at ``now_s``: stops that take nothing more (full or dead), requests that are new or called off."""
+    """What is known at ``now_s``: stops that take nothing more (full or dead), requests that are new or called off.
+
+    ``moved`` holds the options that a request has now in place of those it had.
+    """
 
     now_s: float
     closed: frozenset[int] = frozenset()
     added: tuple[Request, ...] = ()
     cancelled: frozenset[int] = frozenset()
+    moved: Mapping[int, tuple[Option, ...]] = {}
 
 
 class Remainder(msgspec.Struct, frozen=True):
@@ -44,7 +49,7 @@ class Remainder(msgspec.Struct, frozen=True):
 
 
 def replan(
-    rest: Remainder, *, seed: int, effort: Effort, progress: Callable[[Progress], None] = lambda _: None
+    rest: Remainder, *, seed: int, effort: Effort, progress: Callable[[Progress], None] = ignore
 ) -> Proposal | Shortfall:
     """The best plan found for what is left, from the old tours on, in which few requests change their van."""
     metres = sum(float(rest.day.metres[a, b]) for tour in rest.tours for a, b in _ways(rest.day, tour))
@@ -70,7 +75,11 @@ def rest_of(day: Day, plan: Proposal, change: Change) -> Remainder:
     gone = {choice.request for steps in done.values() for choice in _choices(steps)} | change.cancelled
     aboard = _aboard(plan, done)
     was = [at for at in range(len(day.requests)) if at not in gone]
-    kept = [_redirected(day, replace(day.requests[at], aboard=aboard.get(at)), change.closed) for at in was]
+    asked = [replace(day.requests[at], options=change.moved.get(at, day.requests[at].options)) for at in was]
+    kept = [
+        _redirected(day, replace(request, aboard=aboard.get(at)), change.closed)
+        for at, request in zip(was, asked, strict=True)
+    ]
     stops = tuple(_stop_now(day, at, [*done.values()], is_closed=at in change.closed) for at in range(len(day.stops)))
     vans = tuple(_van_now(day, at, done.get(at, ()), now_s=change.now_s) for at in range(len(day.vans)))
     now = replace(day, vans=vans, stops=stops, requests=(*kept, *change.added), levels=())

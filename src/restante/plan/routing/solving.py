@@ -9,13 +9,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-import msgspec
 import numpy as np
 
+from restante.plan import program
 from restante.plan.routing.assembly import assemble
+from restante.plan.routing.bounds import bounded, fewest_vans
 from restante.plan.routing.chance import stream
-from restante.plan.routing.day import Day, Depot, Errand, Option, Request, Stop, Van, flaws
+from restante.plan.routing.day import Day, Depot, Option, Request, Stop, Van, flaws
 from restante.plan.routing.driving import proposal
+from restante.plan.routing.effort import Effort, Progress, Spending, ignore
 from restante.plan.routing.figures import UNBOUND, figures, kinds
 from restante.plan.routing.obstacles import obstacles
 from restante.plan.routing.pool import Pool, no_tours
@@ -27,6 +29,9 @@ CHUNK = 500
 COOLING = 0.01
 """How much of the first heat, which is the metres of one request, is left at the end."""
 
+KEPT_HEAT = 0.1
+"""Of that heat, what a search begins with that is to keep requests on their vans: it has a good plan already."""
+
 FLEET_SHARE = 0.3
 """At most this share of the effort goes into sending out fewer vans."""
 
@@ -34,28 +39,7 @@ ASSEMBLIES = 8
 """How often, spread over the effort, tours are put together anew."""
 
 ASSEMBLY_SHARE = 0.03
-
-
-class Effort(msgspec.Struct, frozen=True):
-    """How long to search: so many iterations, or so many seconds of a clock, of a wall or of a processor.
-
-    With iterations alone a plan follows from snapshot and seed. The clock is first read when all is compiled, so that
-    no limit counts compilation.
-    """
-
-    iterations: int = 10**12
-    seconds: float = math.inf
-    clock: Callable[[], float] = lambda: 0.0
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """Where a search stands: the share of its effort, and the best plan so far."""
-
-    share: float
-    iterations: int
-    vans: int
-    metres: float
-    unserved: int
+"""At most this share of the effort goes into one of them."""
 
 
 def plan_routes(
@@ -63,7 +47,7 @@ def plan_routes(
     *,
     seed: int,
     effort: Effort,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[Progress], None] = ignore,
     before: Mapping[int, int] | None = None,
     move_m: float = 0.0,
     warm: Sequence[Sequence[Choice]] = (),
@@ -81,7 +65,7 @@ def plan_routes(
     search.prepare(before or {}, move_m)
     search.start_from(warm)
     best = search.run()
-    return Shortfall(tuple(obstacles(day, best)), best) if best.unserved else best
+    return Shortfall(tuple(obstacles(day, best)), best) if best.unserved else bounded(day, best)
 
 
 @cache
@@ -90,7 +74,7 @@ def warm_up() -> None:
     way = np.zeros((2, 2))
     bank, parcel = Stop(1, 0.0, 1.0, free=(1,)), Request("p", (1.0,), (Option(0),))
     day = Day(way, way, (Depot(0, 0.0, 1.0),), (Van("v", (1.0,), 0.0, 1.0),), (bank,), (parcel,))
-    search = Search(day, 0, (Effort(iterations=1), lambda _: None))
+    search = Search(day, 0, (Effort(iterations=1), ignore))
     search.prepare({}, 0.0)
     search.start_from(())
     search.run()
@@ -101,8 +85,9 @@ class Search:
 
     def __init__(self, day: Day, seed: int, limits: tuple[Effort, Callable[[Progress], None]]) -> None:
         self._day, self._seed = day, seed
-        self._effort, self._progress = limits
-        self._done, self._began_s = 0, self._effort.clock()
+        self._spending, self._progress = Spending(limits[0]), limits[1]
+        self._assembly_s = 0.0
+        self._heat = 1.0
         self._work: Work
         self._trail: Trail
         self._pool: Pool
@@ -110,6 +95,7 @@ class Search:
     def prepare(self, before: Mapping[int, int], move_m: float) -> None:
         """Lay out the arrays; taking a request off the van that it was on before costs so many metres."""
         self._figures = figures(self._day, before=before, move_m=move_m)
+        self._heat = KEPT_HEAT if move_m > 0.0 else 1.0
         self._work = idle(self._figures, stream(self._seed))
         self._pool = no_tours(self._figures)
         self._trail = new_trail(self._work)
@@ -148,32 +134,32 @@ class Search:
         most_vans = len(self._day.vans)
         self._advance(1.0, most_vans, until_served=True)
         self._stand_at(self._trail.best)
-        if self._day.vans_first and not self._trail.best.unserved[0]:
+        if self._day.vans_first and not self._trail.best.unserved[0] and self._figures.move_m == 0.0:
             most_vans = self._fewer_vans()
         self._shorten(most_vans)
         return proposal(self._day, self._trail.best)
 
-    def _share(self) -> float:
-        spent_s = self._effort.clock() - self._began_s
-        return max(self._done / self._effort.iterations, spent_s / self._effort.seconds)
-
     def _advance(self, until: float, most_vans: int, *, until_served: bool = False) -> None:
         """Search up to a share of the effort; or only until everybody is served."""
-        while (share := self._share()) < until and not (until_served and not self._trail.best.unserved[0]):
-            heat_m = float(self._trail.best.metres[0]) / max(1, len(self._day.requests)) * COOLING**share
-            chunk = min(CHUNK, self._effort.iterations - self._done)
-            self._done += advance(self._work, self._trail, (self._pool, Leg(chunk, heat_m, most_vans)))
+        while (share := self._spending.share()) < until and not (until_served and not self._trail.best.unserved[0]):
+            heat_m = float(self._trail.best.metres[0]) / max(1, len(self._day.requests)) * self._heat * COOLING**share
+            leg = Leg(self._spending.bite(CHUNK), heat_m, most_vans)
+            self._spending.done += advance(self._work, self._trail, (self._pool, leg))
             self._tell()
 
     def _tell(self) -> None:
         best = self._trail.best
-        self._progress(Progress(self._share(), self._done, _vans(best), float(best.metres[0]), int(best.unserved[0])))
+        self._progress(
+            Progress(
+                self._spending.share(), self._spending.done, _vans(best), float(best.metres[0]), int(best.unserved[0])
+            )
+        )
 
     def _fewer_vans(self) -> int:
         """Empty one tour after another, as long as everybody finds a place in those that are left."""
         fewest = fewest_vans(self._day)
-        while (vans := _vans(self._trail.best)) > fewest and self._share() < FLEET_SHARE:
-            known, since = self._trail, self._share()
+        while (vans := _vans(self._trail.best)) > fewest and self._spending.share() < FLEET_SHARE:
+            known, since = self._trail, self._spending.share()
             fewer = _without_a_tour(self._day, known.best)
             if fewer is None:
                 return vans
@@ -186,15 +172,26 @@ class Search:
 
     def _shorten(self, most_vans: int) -> None:
         """Search with this many vans to the end, and now and then put together the best of all tours met."""
-        since = self._share()
+        since = self._spending.share()
         for number in range(1, ASSEMBLIES + 1):
-            self._advance(since + (1.0 - since) * number / ASSEMBLIES, most_vans)
+            self._advance(since + (1.0 - ASSEMBLY_SHARE - since) * number / ASSEMBLIES, most_vans)
             if not self._trail.best.unserved[0] and self._is_free_to_assemble():
-                limits = (most_vans, float(self._trail.best.metres[0]), self._effort.seconds * ASSEMBLY_SHARE)
-                tours = assemble(self._figures, self._pool, limits)
-                if tours is not None:
-                    self._stand_at(_assembled(self._day, self._pool, (tours, self._trail.best)))
-                    self._tell()
+                self._assemble(most_vans)
+        self._advance(1.0, most_vans)
+
+    def _assemble(self, most_vans: int) -> None:
+        """Put together the best of all tours met, unless the last time took longer than is left now."""
+        spending, left_s = self._spending, self._spending.left_s()
+        if left_s < self._assembly_s:
+            return
+        until = min(1.0, spending.share() + ASSEMBLY_SHARE)
+        seconds = min(left_s, ASSEMBLY_SHARE * spending.effort.seconds)
+        effort = program.Effort(stop=lambda: spending.share() >= until, seconds=seconds)
+        tours = assemble(self._figures, self._pool, (most_vans, float(self._trail.best.metres[0]), effort))
+        self._assembly_s = left_s - spending.left_s() if math.isfinite(left_s) else 0.0
+        if tours is not None:
+            self._stand_at(_assembled(self._day, self._pool, (tours, self._trail.best)))
+            self._tell()
 
     def _is_free_to_assemble(self) -> bool:
         """Tours put together anew belong to no van in particular: none may be out, and none be dear to requests."""
@@ -203,21 +200,6 @@ class Search:
     def _stand_at(self, kept: Kept) -> None:
         stand_at(self._work, kept)
         self._trail = new_trail(self._work)
-
-
-def fewest_vans(day: Day) -> int:
-    """A bound from below: so many of the largest vans are needed to carry the load, in any dimension, in all trips."""
-    most = 1
-    deliveries = [request.load for request in day.requests if request.errand is Errand.DELIVERY]
-    for dimension in range(len(day.vans[0].capacity) if day.vans else 0):
-        left = sum(load[dimension] for load in deliveries)
-        rooms = sorted((van.capacity[dimension] * (1 + van.reloads) for van in day.vans), reverse=True)
-        needed = 0
-        for room in rooms:
-            if left > 1e-9:
-                left, needed = left - room, needed + 1
-        most = max(most, needed)
-    return most
 
 
 def _twin(kept: Kept) -> Kept:
