@@ -84,9 +84,12 @@ def changed(day: Day, plan: Proposal, *, seed: int, hour: float) -> Change:
     """What happens at an hour to those who are not served by then."""
     chance, now_s = random.Random(seed), hour * HOUR_S
     later = [
-        (step.stop, one.request) for tour in plan.tours for step in tour.steps
-        if isinstance(step, Visit) and step.start_s > now_s + HOUR_S / 2 for one in step.choices
-    ]  # fmt: skip
+        (step.stop, one.request)
+        for tour in plan.tours
+        for step in tour.steps
+        if isinstance(step, Visit) and step.start_s > now_s + HOUR_S / 2
+        for one in step.choices
+    ]
     touched = chance.sample(sorted(request for _, request in later), CANCELLED + MOVED)
     banks = sorted({stop for stop, _ in later if day.stops[stop].free is not None})
     spare = range(len(day.stops) - MOVED - NEW, len(day.stops))
@@ -121,19 +124,30 @@ def run(seed: int, *, stops: int, hour: float, seconds: tuple[float, float, floa
     best = _plan(plan_routes(rest.day, seed=seed, effort=effort(seconds[2]), warm=rest.tours))
     faults = sorted({one.rule for one in violations(rest.day, new)} - {"request-unserved"})
     return Run(
-        seed, took_s, new.metres / best.metres - 1, switched(day, rest, new, change), (new.vans, best.vans),
-        (len(new.unserved), len(best.unserved)), faults,
-    )  # fmt: skip
+        seed,
+        took_s,
+        new.metres / best.metres - 1,
+        switched(day, rest, new, change=change),
+        (new.vans, best.vans),
+        (len(new.unserved), len(best.unserved)),
+        faults,
+    )
 
 
-def switched(day: Day, rest: Remainder, new: Proposal, change: Change) -> float:
+def switched(day: Day, rest: Remainder, new: Proposal, *, change: Change) -> float:
     """Of the requests that the change does not touch, the share that another van has now."""
-    on = {one.request: tour.van for tour in new.tours for step in tour.steps if isinstance(step, Visit)
-          for one in step.choices}  # fmt: skip
+    on = {
+        one.request: tour.van
+        for tour in new.tours
+        for step in tour.steps
+        if isinstance(step, Visit)
+        for one in step.choices
+    }
     before = {
-        at: van for at, van in rest.before().items()
+        at: van
+        for at, van in rest.before().items()
         if rest.was[at] not in change.moved and rest.day.requests[at].options == day.requests[rest.was[at] or 0].options
-    }  # fmt: skip
+    }
     return sum(on.get(at) != van for at, van in before.items()) / max(1, len(before))
 
 
@@ -145,8 +159,9 @@ def reported(runs: list[Run], hour: float) -> Report:
     medians = {name: statistics.median(getattr(one, name) for one in runs) for name, _, _ in floors}
     missed = [
         f"{name} is {form.format(medians[name])} at the median, the floor is {form.format(most)}"
-        for name, most, form in floors if medians[name] > most
-    ]  # fmt: skip
+        for name, most, form in floors
+        if medians[name] > most
+    ]
     return Report(hour, runs, wrong, missed)
 
 

@@ -120,9 +120,12 @@ class Bargain:
                 search.add_operator(operator(data))
         watch = _Watch(self)
         ils = IteratedLocalSearch(
-            data, self._penalties, search, self._first(search, data, most_vans),
+            data,
+            self._penalties,
+            search,
+            self._first(search, data, most_vans),
             IteratedLocalSearchParams(callbacks=watch),
-        )  # fmt: skip
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PenaltyBoundWarning)  # no plan found is said by a shortfall
             found = ils.run(lambda _: self.spending.share() >= until, collect_stats=False)

@@ -75,9 +75,15 @@ def expressed(day: Day) -> Expressed:
     seconds[:, home:] += is_another * service_s
     depots, vans_of, types = _fleet(day, metres[:home].max() + metres[:, :home].max())
     return Expressed(
-        choices, _hollow(metres), _hollow(_up(seconds)), tuple(_clients(day, choices)), _groups(day),
-        depots, vans_of, types,
-    )  # fmt: skip
+        choices,
+        _hollow(metres),
+        _hollow(_up(seconds)),
+        tuple(_clients(day, choices)),
+        _groups(day),
+        depots,
+        vans_of,
+        types,
+    )
 
 
 def _up(amounts: Matrix) -> Ints:
@@ -170,9 +176,14 @@ def priced(its: Expressed, prices: Ints, most_vans: int) -> ProblemData:
     if len(types) == 1:
         types = [types[0].replace(num_available=min(most_vans, types[0].num_available))]
     return ProblemData(
-        [Location(0, 0)] * len(metres), list(its.clients), list(its.depots), types,
-        cast(Any, [_hollow(metres)]), cast(Any, [its.seconds]), list(its.groups),
-    )  # fmt: skip  # its types know no shape of an array
+        [Location(0, 0)] * len(metres),
+        list(its.clients),
+        list(its.depots),
+        types,
+        cast(Any, [_hollow(metres)]),
+        cast(Any, [its.seconds]),
+        list(its.groups),
+    )  # its types know no shape of an array
 
 
 def taken(solution: Solution) -> list[int]:
