@@ -48,9 +48,9 @@ def test_stories_that_once_lost_custody_do_no_more() -> None:
     forgotten a person whom a carrier tells of once more; in 1111 a parcel dropped off is found at a second bank; in
     2335 the last entry of a batch is cut off on its way, and no further one is written. In 4343 and 4897 a controller
     is replaced before anybody heard that it had let a parcel out; in 5371 a technician comes before the next one has
-    its list; in 6731 a disk is full while a counter hands over.
+    its list; in 6731 a disk is full while a counter hands over; in 9934 the week ends while no controller is there.
     """
-    for seed in (1111, 1594, 1670, 2335, 4343, 4897, 5371, 6731):
+    for seed in (1111, 1594, 1670, 2335, 4343, 4897, 5371, 6731, 9934):
         tell(range(seed, seed + 1))
 
 

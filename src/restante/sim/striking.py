@@ -229,6 +229,7 @@ def _take_down(world: "World", fault: Fault, install: Callable[["World", Fault, 
     if not isinstance(old, MemoryBook) or any(clone.source == machine.source for clone in world.clones):
         return
     _turn_off(machine)
+    world.taken_away.add(machine.source)
     if link := world.links.get(machine.source):
         link.drop(by_hub=True)
     world.begin_epoch(fault.source, old.head.epoch + 1, partial(install, world, fault, old))
@@ -244,6 +245,7 @@ def _install(world: "World", fault: Fault, old: MemoryBook) -> None:
     world.felt[fault.kind] += 1
     _note_unheard(world, world.unheard(old))
     machine.take_book(MemoryBook(old.source))
+    world.taken_away.discard(machine.source)
     world.watch.new_controller(machine.source)
     world.start(machine)
     world.clock.after(fault.lasts_ms, partial(_find_disk, world, fault, old))
@@ -275,6 +277,7 @@ def _install_another(world: "World", fault: Fault, old: MemoryBook) -> None:
     gone = (entry.data["parcel"] for entry in world.unheard(old) if entry.kind == "parcel-taken-out")
     world.ground.unseen |= {ParcelId(parcel) for parcel in gone}
     machine.take_book(MemoryBook(old.source))
+    world.taken_away.discard(machine.source)
     world.watch.new_controller(machine.source)
     world.start(machine)
     world.clock.after(fault.lasts_ms, partial(call_technician, world, fault.source, until_done=True))

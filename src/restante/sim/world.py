@@ -85,6 +85,7 @@ class World:
         self.clones: list[Machine] = []
         self.lost_books: set[SourceId] = set()
         self.ended_unheard: set[str] = set()
+        self.taken_away: set[SourceId] = set()
         self.backups: dict[Fault, Backup | None] = {}
         self._epochs: defaultdict[int, int] = defaultdict(lambda: 1)
         self._issued: Counter[tuple[int, int]] = Counter()
@@ -322,6 +323,8 @@ class World:
 
     def start(self, machine: Machine) -> None:
         """Power is there; a program that cannot write its book is started again and again until it can."""
+        if machine.source in self.taken_away:
+            return
         if machine.fuse.is_full:
             self.clock.after(_START_AGAIN_MS, partial(self.start, machine))
         elif machine.agent is None:
