@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restante.plan.siting.city import walks_from_matrix
-from restante.plan.siting.improving import is_affordable
+from restante.plan.siting.improving import is_affordable, value_of
 from restante.plan.siting.model import Model, model_of
-from restante.plan.siting.opening import balanced, fitted, flip, reopened, resized
+from restante.plan.siting.opening import balanced, fitted, flip, reopened, resized, spend
 from restante.plan.siting.outcome import outcome_of, spent
 from restante.plan.siting.proposing import cheapest_start
 from restante.plan.siting.search import Search
@@ -51,6 +51,23 @@ def test_a_price_of_money_keeps_to_the_budget(seed: int, budget: int) -> None:
     assert (spent(made, now.mix) <= budget) == (cheapest <= budget)
     if money > 0 and cheapest <= budget:
         assert resized(made, now, (net, 0.999 * money)) > budget
+
+
+@given(st.integers(0, 10_000), st.integers(1500, 5000))
+@settings(max_examples=25, deadline=None)
+def test_what_a_price_leaves_is_spent(seed: int, budget: int) -> None:
+    """Afterwards the budget still pays for what is open, and for no other mix of one point that is worth more."""
+    made = model(seed)._replace(budget=float(budget))
+    now = outcome_of(made, np.asarray([0, 0, 0, -1, -1, -1]))
+    balanced(made, now, np.zeros(6))
+    was_affordable = is_affordable(made, now.mix)
+    spend(made, now)
+    assert is_affordable(made, now.mix) == was_affordable
+    for site in range(3):
+        for mix in range(made.mixes[site]):
+            other = now.mix.copy()
+            other[site] = mix
+            assert not is_affordable(made, other) or value_of(made, other) <= value_of(made, now.mix) + 1e-6
 
 
 def test_it_finds_the_best_of_nearly_every_town() -> None:
