@@ -1,17 +1,18 @@
-"""A drawn city with capacity, module mix and choice: the gap that is proven, and time and memory as cities grow.
+"""A drawn city with capacity, module mix and choice: the gap that is proven, and how time and memory grow with cities.
 
-Run as ``python -m benchmarks.plan_city``; with ``--table`` at four sizes up to that one, with ``--growth`` at 100 to
-100,000 cells. Cells and sites are drawn around twelve centres from a seed: no real city, but as dense as one.
+Run as ``python -m benchmarks.plan_city``; with ``--table`` at four sizes up to that one. Cells and sites are drawn
+around twelve centres from a seed: no real city, but as dense as one.
 
-A gap has several parts, and ``--steered`` tells one of them: what the same points would be worth if the operator chose
-whom to turn away (a linear program over the model that is bounded). From the value to there the bound's model is
-generous; from there to the bound it is that still, or parts of points, or a plan that was not found.
+``--growth`` does the same number of rounds at 100 to 100,000 cells, however long they take (``--most`` ends it
+earlier), for the time of a search that ends when its time is up says nothing. ``--svg`` draws what grew.
 """
 
 import math
 import resource
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -19,15 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.sparse import csr_matrix, vstack
 
+from benchmarks import curve
 from benchmarks.ending import options, tell
-from restante.plan.program import Effort, Program, solve
 from restante.plan.siting.brief import Brief
 from restante.plan.siting.cells import Cell, Site
 from restante.plan.siting.city import City, ModuleKind, walks_by_great_circle
-from restante.plan.siting.model import model_of
-from restante.plan.siting.outcome import outcome_of
 from restante.plan.siting.proposal import Proposal
 from restante.plan.siting.proposing import propose
 from restante.plan.siting.search import Search
@@ -38,6 +36,7 @@ REACH_M: Final = 1000.0
 BUDGET_SHARE: Final = 0.2
 FLOOR_GAP: Final = 0.01
 ROUNDS: Final = 100_000
+GROWTH_ROUNDS: Final = 100
 TABLE: Final = ((100, 50), (500, 100), (1_000, 200), (5_000, 1_000))
 GROWTH: Final = ((100, 20), (1_000, 200), (10_000, 1_000), (100_000, 1_000))
 MODULES: Final = (
@@ -48,7 +47,7 @@ MODULES: Final = (
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One city: its size, value, bound, gap, points, seconds, and the most memory of the process so far."""
+    """One city: its size, value, bound, gap, points, seconds by the clock and of the processor, most memory so far."""
 
     cells: int
     sites: int
@@ -57,8 +56,8 @@ class Run(msgspec.Struct, frozen=True):
     gap: float
     points: int
     took_s: float
+    processor_s: float
     memory_mb: float
-    steered: float | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -102,60 +101,36 @@ def _degrees(where: NDArray[np.float64]) -> tuple[float, float]:
     return 48.1 + float(where[1]) / 111.2, 16.2 + float(where[0]) / 74.2
 
 
-def one(cells: int, sites: int, *, seed: int, limit_s: float, rounds: int = ROUNDS, is_steered: bool = False) -> Run:
-    """One city, proposed for within so many seconds."""
+def one(cells: int, sites: int, *, seed: int, limit_s: float, rounds: int = ROUNDS) -> Run:
+    """One city, proposed for within so many seconds and rounds."""
     city = drawn_city(cells, sites, seed)
     whole = sum(site.cost_minor_per_year + 4 * 320_00 for site in city.sites)
-    begun_s = time.perf_counter()
+    begun_s, begun_processor_s = time.perf_counter(), time.process_time()
     search = Search(seed=seed, rounds=rounds, stop=lambda: time.perf_counter() - begun_s > limit_s)
     brief = Brief(int(BUDGET_SHARE * whole))
     made = propose(city, walks_by_great_circle(city, reach_m=REACH_M), brief, search=search)
     assert isinstance(made, Proposal), made
+    took_s, processor_s = time.perf_counter() - begun_s, time.process_time() - begun_processor_s
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    took_s = time.perf_counter() - begun_s
-    best = steered(city, brief, made) if is_steered else None
-    return Run(cells, sites, made.value, made.bound, made.gap, len(made.placed), took_s, memory_mb, best)
+    return Run(cells, sites, made.value, made.bound, made.gap, len(made.placed), took_s, processor_s, memory_mb)
 
 
-def steered(city: City, brief: Brief, made: Proposal) -> float:
-    """What the points of a proposal would be worth if the operator chose whom to turn away, on an ordinary day."""
-    asked = model_of(city, walks_by_great_circle(city, reach_m=REACH_M), brief)
-    model, numbers = asked.model, {site.id: number for number, site in enumerate(city.sites)}
-    columns = {each.columns: number for number, each in enumerate(asked.mixes)}
-    mix = np.full(len(city.sites), -1, np.int64)
-    for placed in made.placed:
-        mix[numbers[placed.site]] = columns[tuple(placed.columns.get(module.name, 0) for module in city.modules)]
-    pairs = np.flatnonzero(mix[model.site] >= 0)
-    cell, site, pull = model.cell[pairs], model.site[pairs], model.pull[0, pairs]
-    sizes = model.parcels.shape[2]
-    unit = np.arange(len(pairs) * sizes).reshape(-1, sizes)
-    shared = outcome_of(model, mix).pulled[0]
-    blocks = [(cell, unit[:, [size]], model.parcels[0, :, size] * shared / (1 + shared)) for size in range(sizes)]
-    room = np.where(mix[:, None] >= 0, model.room[0, mix], 0.0)
-    blocks += [(site, unit[:, size:], room[:, size]) for size in range(sizes)]
-    rows = [_counted(row, units, (len(upper), unit.size)) for row, units, upper in blocks]
-    alone = model.parcels[0, cell] * (pull / (1 + pull))[:, None]
-    tops = np.concatenate([upper for *_, upper in blocks])
-    whole, least = np.zeros(unit.size, np.bool_), np.full(len(tops), -np.inf)
-    program = Program(
-        -np.repeat(model.worth[pairs], sizes), alone.ravel(), whole, csr_matrix(vstack(rows)), least, tops
+def lines(runs: Sequence[Run]) -> dict[str, list[curve.Point]]:
+    """Time, memory, value and bound, as times what they are in the smallest city."""
+    grown = {"processor s": "processor_s", "MB": "memory_mb", "value": "value", "bound": "bound"}
+    return curve.relative(
+        {name: [curve.Point(run.cells, getattr(run, field)) for run in runs] for name, field in grown.items()}
     )
-    return -solve(program, Effort()).cost
-
-
-def _counted(row: NDArray[np.int64], units: NDArray[np.int64], shape: tuple[int, int]) -> csr_matrix:
-    return csr_matrix((np.ones(units.size), (np.repeat(row, units.shape[1]), units.ravel())), shape)
 
 
 def show(found: Report, console: Console) -> None:
     """The table."""
     table = Table(title="a drawn city: logit choice, module mix, limit on full")
-    for name in ("cells", "sites", "value", "steered", "bound", "gap", "points", "seconds", "MB"):
+    for name in ("cells", "sites", "value", "bound", "gap", "points", "seconds", "processor s", "MB"):
         table.add_column(name, justify="right")
     for run in found.runs:
-        best = "" if run.steered is None else f"{run.steered:.1f}"
-        values = (f"{run.value:.1f}", best, f"{run.bound:.1f}", f"{100 * run.gap:.2f} %")
-        rest = (str(run.points), f"{run.took_s:.1f}", f"{run.memory_mb:.0f}")
+        values = (f"{run.value:.1f}", f"{run.bound:.1f}", f"{100 * run.gap:.2f} %", str(run.points))
+        rest = (f"{run.took_s:.1f}", f"{run.processor_s:.1f}", f"{run.memory_mb:.0f}")
         table.add_row(f"{run.cells:,}", f"{run.sites:,}", *values, *rest)
     console.print(table)
 
@@ -168,18 +143,25 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="four sizes up to 5,000 cells and 1,000 sites")
-    parser.add_argument("--steered", action="store_true", help="also what the same points would be worth, steered")
-    parser.add_argument("--growth", action="store_true", help="several sizes, each with the same seconds")
+    parser.add_argument("--growth", action="store_true", help="several sizes, each with the same rounds")
+    parser.add_argument("--rounds", type=int, default=GROWTH_ROUNDS, help="how many rounds with --growth")
+    parser.add_argument("--most", type=int, default=GROWTH[-1][0], help="the most cells with --growth")
+    parser.add_argument("--svg", type=Path, help="draw what grew into this file")
     given = parser.parse_args()
     one(60, 8, seed=1, limit_s=math.inf, rounds=20)  # compiles all of it, however long that takes
-    sizes = TABLE if given.table else GROWTH if given.growth else ((given.cells, given.sites),)
+    growth = [size for size in GROWTH if size[0] <= given.most]
+    sizes = TABLE if given.table else growth if given.growth else ((given.cells, given.sites),)
+    limit_s, rounds = (math.inf, given.rounds) if given.growth else (given.seconds * given.scale, ROUNDS)
     runs = [
-        one(*size, seed=seed, limit_s=given.seconds * given.scale, is_steered=given.steered)
-        for size in sizes
-        for seed in range(1, given.seeds + 1)
+        one(*size, seed=seed, limit_s=limit_s, rounds=rounds) for size in sizes for seed in range(1, given.seeds + 1)
     ]
+    if given.svg:
+        picture = curve.draw("Times the figure in the smallest city", lines(runs))
+        given.svg.write_text(picture, encoding="utf-8")
     missed = [
-        f"{run.cells:,} cells: gap {100 * run.gap:.2f} %, the floor is 1 %" for run in runs if run.gap > FLOOR_GAP
+        f"{run.cells:,} cells: gap {100 * run.gap:.2f} %, the floor is 1 %"
+        for run in runs
+        if run.gap > FLOOR_GAP and not given.growth
     ]
     return tell(Report(tuple(runs), (), tuple(missed)), given, show)
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restante.plan.siting.city import walks_from_matrix
-from restante.plan.siting.improving import is_affordable
+from restante.plan.siting.improving import is_affordable, value_of
 from restante.plan.siting.model import Model, model_of
-from restante.plan.siting.opening import balanced, fitted, flip, reopened, resized
+from restante.plan.siting.opening import balanced, fitted, flip, reopened, resized, spend
 from restante.plan.siting.outcome import outcome_of, spent
-from restante.plan.siting.proposing import cheapest_start
+from restante.plan.siting.proposing import cheapest_start, searched
 from restante.plan.siting.search import Search
 from tests.plan.siting.towns import best_of, brief, town
 
@@ -53,8 +53,25 @@ def test_a_price_of_money_keeps_to_the_budget(seed: int, budget: int) -> None:
         assert resized(made, now, (net, 0.999 * money)) > budget
 
 
+@given(st.integers(0, 10_000), st.integers(1500, 5000))
+@settings(max_examples=25, deadline=None)
+def test_what_a_price_leaves_is_spent(seed: int, budget: int) -> None:
+    """Afterwards the budget still pays for what is open, and for no other mix of one point that is worth more."""
+    made = model(seed)._replace(budget=float(budget))
+    now = outcome_of(made, np.asarray([0, 0, 0, -1, -1, -1]))
+    balanced(made, now, np.zeros(6))
+    was_affordable = is_affordable(made, now.mix)
+    spend(made, now)
+    assert is_affordable(made, now.mix) == was_affordable
+    for site in range(3):
+        for mix in range(made.mixes[site]):
+            other = now.mix.copy()
+            other[site] = mix
+            assert not is_affordable(made, other) or value_of(made, other) <= value_of(made, now.mix) + 1e-6
+
+
 def test_it_finds_the_best_of_nearly_every_town() -> None:
-    """Of eight towns it finds the best, or nearly, in most; prices cannot express every budget of a town so small."""
+    """Of eight towns it finds the best, or nearly, in most: sets of points that no price prefers stay unseen."""
     shares = []
     for seed in range(8):
         made = model(seed)
@@ -63,6 +80,14 @@ def test_it_finds_the_best_of_nearly_every_town() -> None:
         shares.append(float(outcome_of(made, found).value.sum()) / best_of(made))
     assert min(shares) > 0.7
     assert np.median(shares) > 0.99
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_by_turns_the_best_is_found(seed: int) -> None:
+    """What no price on money prefers, the search that keeps to the budget finds: no plan of the town is better."""
+    made = model(seed)
+    found, _ = searched(made, [cheapest_start(made)], search=Search(rounds=60))
+    assert value_of(made, found) == pytest.approx(best_of(made))
 
 
 def test_what_must_be_open_stays() -> None:

@@ -15,6 +15,8 @@ from restante.plan.siting.outcome import Outcome, outcome_of, shortage, spent, t
 from restante.plan.siting.search import Progress, Search
 
 CHUNK = 2_000
+A_SITE = 100
+"""Trials in a chunk, and how many for each site where that is less, so that a town is not searched like a city."""
 LOSS = 0.1
 """What a change may lose at first, as a share of the mean value of a point: no more in a large city than in a town."""
 FIRST_CHUNKS = 10
@@ -43,13 +45,13 @@ def improved(model: Model, mix: Indices, *, search: Search, chunks: int) -> Indi
     """The best plan found from one that the budget pays for, after at most so many chunks of trials."""
     chance = np.random.default_rng(search.seed)
     now = outcome_of(model, mix)
-    best, best_value = now.mix.copy(), judged(model, now)
+    best, best_value, count = now.mix.copy(), judged(model, now), min(CHUNK, A_SITE * len(mix))
     for chunk in range(chunks):
         if search.stop():
             break
         opened = max(1, int((best >= 0).sum()))
         allowed = LOSS * abs(best_value) / opened * (1 - (chunk + 1) / chunks) ** 2
-        value = trials(model, now, (chance.random((CHUNK, 6)), allowed, best, best_value))
+        value = trials(model, now, (chance.random((count, 6)), allowed, best, best_value))
         if value > best_value:
             best_value = value
             search.tell(Progress("moving", best_value, np.inf))

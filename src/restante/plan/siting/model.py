@@ -70,7 +70,8 @@ def model_of(city: City, walks: Walks, brief: Brief, *, room: Room | None = None
     districts = tuple(sorted({cell.district for cell in city.cells}))
     rooms = np.asarray([mix.room_per_day for mix in mixes])
     parcels = np.stack([w * each.demand_factor * demand for w, each in zip(weights, brief.scenarios, strict=True)])
-    district = np.asarray([districts.index(cell.district) for cell in city.cells])
+    numbers = {name: number for number, name in enumerate(districts)}
+    district = np.asarray([numbers[cell.district] for cell in city.cells])
     in_district = np.bincount(district, weights=parcels.sum(axis=(0, 2)), minlength=len(districts))
     closed_for_good = _flags(city, brief.forbidden)
     limits = [
@@ -101,7 +102,8 @@ def model_of(city: City, walks: Walks, brief: Brief, *, room: Room | None = None
 
 
 def _flags(city: City, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    return np.asarray([site.id in names for site in city.sites], np.bool_)
+    named = set(names)
+    return np.asarray([site.id in named for site in city.sites], np.bool_)
 
 
 def _pull(city: City, walks: Walks, brief: Brief, *, site: Indices) -> Numbers:
@@ -164,8 +166,8 @@ def _contradicting(city: City, brief: Brief) -> Refusal | None:
 
 
 def _unreachable(city: City, walks: Walks, brief: Brief) -> Refusal | None:
-    ways = np.diff(walks.start)
+    ways, must = np.diff(walks.start), set(brief.must)
     if not ways.any():
         return Refusal("plan-cell-unreachable", "walks", "no cell is within reach of any site")
-    lost = [site.id for site, count in zip(city.sites, ways, strict=True) if not count and site.id in brief.must]
+    lost = [site.id for site, count in zip(city.sites, ways, strict=True) if not count and site.id in must]
     return Refusal("plan-site-unreachable", "must", ", ".join(lost[:5])) if lost else None

@@ -2,8 +2,9 @@
 
 Who chooses which point depends on what is open and not on how large it is. So the best mix of each open point is known
 at a price on money, the budget is a matter of that price (Everett, Operations Research 11, 1963), and what is left to
-search are sets of sites. They open, close and move, and a small loss is let pass at first (threshold accepting, Dueck
-and Scheuer, Journal of Computational Physics 90, 1990). After each chunk of trials the price follows what is spent.
+search are sets of sites; what a price leaves of the budget is spent afterwards, one mix at a time. Sites open, close
+and move, and a small loss is let pass at first (threshold accepting, Dueck and Scheuer, Journal of Computational
+Physics 90, 1990). After each chunk of trials the price follows what is spent.
 """
 
 import numpy as np
@@ -26,6 +27,7 @@ LEAST_PRICE = 0.5
 """What a unit of money costs at least while too much is spent, as a share of what it yields on average."""
 DEAREST = 1e9
 HALVINGS = 45
+WORTHLESS = 1e-9
 
 
 def reopened(model: Model, begun: tuple[Indices, float], *, search: Search, chunks: int) -> Indices:
@@ -49,6 +51,7 @@ def reopened(model: Model, begun: tuple[Indices, float], *, search: Search, chun
         paid = resized(model, now, (net, money))
         money = followed(money, paid / max(model.budget, 1.0), (net.sum() + money * paid) / max(paid, 1.0))
         balanced(model, now, net)
+        spend(model, now)
         value = value_of(model, now.mix) if is_affordable(model, now.mix) else -np.inf
         if value > reached:
             best, reached = now.mix.copy(), value
@@ -56,9 +59,9 @@ def reopened(model: Model, begun: tuple[Indices, float], *, search: Search, chun
     return best
 
 
-def followed(money: float, spending: float, yielded: float) -> float:
-    """The price of money after some spending, as a share of the budget, that yielded so much for each unit."""
-    least = LEAST_PRICE * yielded if spending > 1.0 else 0.0
+def followed(money: float, spending: float, earned: float) -> float:
+    """The price of money after some spending, as a share of the budget, that earned so much for each unit."""
+    least = LEAST_PRICE * earned if spending > 1.0 else 0.0
     factor: float = min(1.1, max(0.9, spending**HASTE))
     return max(least, money * factor)
 
@@ -67,21 +70,59 @@ def followed(money: float, spending: float, yielded: float) -> float:
 def fitted(model: Model, now: Outcome, at: tuple[int, float]) -> float:
     """Give an open site the mix that is worth most less its price, and tell what that is."""
     site, money = at
-    sizes = now.load.shape[2]
     best = -np.inf
     for mix in range(model.mixes[site]):
-        net = -money * model.cost[site, mix]
-        for k in range(now.load.shape[0]):
-            total = 0.0
-            for size in range(sizes - 1, -1, -1):
-                load = now.load[k, site, size]
-                taken = min(load, max(0.0, model.room[k, mix, size] - total))
-                total += taken
-                if load > 0.0:
-                    net += now.worth[k, site, size] * taken / load
+        net = yielded(model, now, (site, mix)) - money * model.cost[site, mix]
         if net > best:
             best, now.mix[site] = net, mix
     return best
+
+
+@compiled
+def yielded(model: Model, now: Outcome, at: tuple[int, int]) -> float:
+    """What the parcels would count that find room at a site, had it this mix."""
+    site, mix = at
+    found = 0.0
+    for k in range(now.load.shape[0]):
+        total = 0.0
+        for size in range(now.load.shape[2] - 1, -1, -1):
+            load = now.load[k, site, size]
+            taken = min(load, max(0.0, model.room[k, mix, size] - total))
+            total += taken
+            if load > 0.0:
+                found += now.worth[k, site, size] * taken / load
+    return found
+
+
+@compiled
+def spend(model: Model, now: Outcome) -> None:
+    """Use what a price on money leaves of the budget: again and again the one other mix that gains most."""
+    left = model.budget
+    for site in range(len(now.mix)):
+        if now.mix[site] >= 0:
+            left -= model.cost[site, now.mix[site]]
+    site, mix = gaining(model, now, left)
+    while site >= 0:
+        left -= model.cost[site, mix] - model.cost[site, now.mix[site]]
+        now.mix[site] = mix
+        site, mix = gaining(model, now, left)
+
+
+@compiled
+def gaining(model: Model, now: Outcome, left: float) -> tuple[int, int]:
+    """The open point, and its other mix, that gain most for no more money than is left; -1 where none does."""
+    most, where, which = WORTHLESS, -1, -1
+    for site in range(len(now.mix)):
+        if now.mix[site] < 0:
+            continue
+        has, paid = yielded(model, now, (site, int(now.mix[site]))), model.cost[site, now.mix[site]]
+        for mix in range(model.mixes[site]):
+            if model.cost[site, mix] - paid > left:
+                continue
+            gain = yielded(model, now, (site, mix)) - has
+            if gain > most:
+                most, where, which = gain, site, mix
+    return where, which
 
 
 @compiled

@@ -7,8 +7,9 @@ import numpy as np
 
 from restante.core.refusals import Refusal
 from restante.plan.siting.brief import Brief, assumptions
-from restante.plan.siting.ceiling import SMALLEST_STEP, Ceiling, evaluated, first_ceiling, lowered
+from restante.plan.siting.ceiling import SMALLEST_STEP, Ceiling, first_ceiling, lowered
 from restante.plan.siting.city import City, Indices, Numbers, Walks
+from restante.plan.siting.copies import evaluated
 from restante.plan.siting.improving import IN_VAIN, improved, is_affordable, settled, value_of
 from restante.plan.siting.model import Asked, Model, Room, model_of, refused
 from restante.plan.siting.opening import reopened
@@ -19,8 +20,8 @@ from restante.plan.siting.search import Progress, Search, gap_between
 MODEL: Final = "logit choice with a no-choice option, module mixes, and a limit on the chance of full"
 OBJECTIVE: Final = "parcels a day at points, less the weight of kilometres walked, on average over the scenarios"
 BOUND_OF: Final = (
-    "the same model, relaxed: of a cell's parcels each site serves at most the share it would have alone, all sites "
-    "together the logit's share of what is open; it also bounds plans in which whoever is turned away chooses again"
+    "the same model, relaxed: each site has its own copy of how many in a cell choose no point, and prices have the "
+    "copies agree; what a point turns away is lost; points may be open in part"
 )
 SMALL_GAP: Final = 1e-4
 TRY_EVERY: Final = 10
@@ -73,7 +74,7 @@ def searched(model: Model, starts: list[Indices], *, search: Search) -> tuple[In
     ceiling = first_ceiling(model, outcome_of(model, mix).pulled)
     value, opening = value_of(model, mix), FIRST_OPENING
     for number in range(search.rounds):
-        ceiling, now = lowered(model, ceiling, value)
+        ceiling, now = lowered(model, ceiling)
         # By turns, so that whenever time is up both the plan and its bound have had their share of it.
         again = msgspec.structs.replace(search, seed=search.seed + number)
         if number == opening:
@@ -153,8 +154,7 @@ def _unmet(made: Proposal, asked: Asked, short: float) -> Unmet:
 def without_districts(model: Model, ceiling: Ceiling) -> float:
     """A bound for the model in which no district asks for anything."""
     free = model._replace(needed=np.zeros(len(model.needed)))
-    reward = np.zeros(len(model.needed))
-    return evaluated(free, ceiling.best._replace(reward=reward, parcel=np.minimum(ceiling.best.parcel, 1.0))).bound
+    return evaluated(free, ceiling.best._replace(reward=np.zeros(len(model.needed)))).bound
 
 
 def told(city: City, asked: Asked, brief: Brief, *, mix: Indices, bound: float, seed: int) -> Proposal:
