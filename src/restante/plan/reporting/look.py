@@ -4,25 +4,22 @@ from collections.abc import Mapping
 from typing import Final
 
 LIGHT: Final[Mapping[str, str]] = {
-    "paper": "#F1F4F1", "sheet": "#FFFFFF", "sunk": "#E6EBE7", "ink": "#101A1A", "ink-2": "#3F4B49",
-    "ink-3": "#5B6764", "line": "#D6DDD9", "line-2": "#B4BFBA", "edge": "#7C8985", "act": "#00665A",
-    "act-ink": "#FFFFFF", "act-wash": "#DCEBE7", "text-act": "#00665A", "text-fault": "#AF2B13",
-    "wash-fault": "#FBE6E0", "m-land": "#EEF1ED", "m-road": "#FFFFFF", "m-halo": "#EEF1ED", "m-label": "#56635F",
+    "paper": "#F1F4F1", "sheet": "#FFFFFF", "ink": "#101A1A", "ink-2": "#3F4B49", "ink-3": "#5B6764",
+    "line": "#D6DDD9", "line-2": "#B4BFBA", "act": "#00665A", "act-wash": "#DCEBE7", "text-act": "#00665A",
+    "text-fault": "#AF2B13", "text-cold": "#145F9F", "text-laps": "#7E5000", "wash-fault": "#FBE6E0",
+    "m-land": "#EEF1ED", "m-road": "#FFFFFF", "m-halo": "#EEF1ED",
 }  # fmt: skip
 DARK: Final[Mapping[str, str]] = {
-    "paper": "#0B1112", "sheet": "#121A1B", "sunk": "#080D0E", "ink": "#EDF2EF", "ink-2": "#B3BFBB",
-    "ink-3": "#8A9794", "line": "#212C2D", "line-2": "#384645", "edge": "#6B7976", "act": "#5AD3B6",
-    "act-ink": "#05211B", "act-wash": "#12312C", "text-act": "#5AD3B6", "text-fault": "#FF8E74",
-    "wash-fault": "#2D1712", "m-land": "#0F1718", "m-road": "#233132", "m-halo": "#0F1718", "m-label": "#93A19D",
+    "paper": "#0B1112", "sheet": "#121A1B", "ink": "#EDF2EF", "ink-2": "#B3BFBB", "ink-3": "#8A9794",
+    "line": "#212C2D", "line-2": "#384645", "act": "#5AD3B6", "act-wash": "#12312C", "text-act": "#5AD3B6",
+    "text-fault": "#FF8E74", "text-cold": "#86C6F8", "text-laps": "#F7BC55", "wash-fault": "#2D1712",
+    "m-land": "#0F1718", "m-road": "#233132", "m-halo": "#0F1718",
 }  # fmt: skip
 CONTRAST: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("paper", "sheet", "sunk", "act-wash", "wash-fault", "m-land", "m-halo"), "#000000"),
-    **dict.fromkeys(("ink", "ink-2", "ink-3", "line", "line-2", "edge", "text-fault", "m-label"), "#FFFFFF"),
-    "act": "#FFE100",
-    "act-ink": "#000000",
-    "text-act": "#FFE100",
-    "m-road": "#3A3A3A",
-}
+    **dict.fromkeys(("paper", "sheet", "act-wash", "wash-fault", "m-land", "m-halo"), "#000000"),
+    **dict.fromkeys(("ink", "ink-2", "ink-3", "line", "line-2", "text-fault", "text-cold", "text-laps"), "#FFFFFF"),
+    "act": "#FFE100", "text-act": "#FFE100", "m-road": "#3A3A3A",
+}  # fmt: skip
 """The colours of the product's design, by what they are for."""
 
 
@@ -49,9 +46,9 @@ section{border-block-start:2px solid var(--ink);padding-block:12px 32px;min-widt
 .unmet{border-block-start:0;border-inline-start:4px solid var(--text-fault);background:var(--wash-fault);
 padding:16px 20px;margin-block-end:24px}
 .unmet h2{color:var(--text-fault)}
-.top{display:grid;grid-template-columns:minmax(0,1fr);gap:0 32px}
+.top,.van{display:grid;grid-template-columns:minmax(0,1fr);gap:0 32px}
 .plots{columns:400px 3;column-gap:32px}
-.plots>section{break-inside:avoid}
+.plots>*{break-inside:avoid}
 .plot{max-width:520px;margin-block-start:12px}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg.map{overflow:hidden;border-radius:2px;background:var(--m-land)}
@@ -95,6 +92,7 @@ svg .end{text-anchor:end} svg .mid{text-anchor:middle}
 .now{fill:var(--act)} .nowline{stroke:var(--act);stroke-width:2;fill:none}
 .was{fill:var(--paper);stroke:var(--ink);stroke-width:1.75}
 .old{fill:none;stroke:var(--ink-3);stroke-width:1.5;stroke-dasharray:4 2.5} .second{fill:var(--line-2)}
+.third{fill:none;stroke:var(--line-2);stroke-width:1}
 .hatch{stroke:var(--ink);stroke-width:1.4}
 .road{fill:none;stroke:var(--m-road);stroke-linecap:round;stroke-linejoin:round}
 .near{fill:none;stroke:var(--act);stroke-linecap:round;stroke-linejoin:round}
@@ -104,12 +102,13 @@ svg .end{text-anchor:end} svg .mid{text-anchor:middle}
 .closed{fill:var(--m-land);stroke:var(--ink-2);stroke-width:1.75;stroke-dasharray:3 2}
 .crossed{stroke:var(--ink-2);stroke-width:1.75}
 .tour{fill:none;stroke-width:2.6;stroke-linejoin:round;stroke-linecap:round}
-.pale{fill:none;stroke:var(--line-2);stroke-width:1.5;stroke-linejoin:round}
 .stop{fill:var(--m-halo);stroke:var(--ink);stroke-width:1.5}
 .depot{fill:var(--ink);stroke:var(--m-halo);stroke-width:1.5}
-.map text{paint-order:stroke;stroke:var(--m-halo);stroke-width:3px;stroke-linejoin:round}
+.map .onstop{stroke:none;fill:var(--ink)} .map .large{font-size:15px}
+.map text:not(.onstop){paint-order:stroke;stroke:var(--m-halo);stroke-width:3px;stroke-linejoin:round}
 @media(min-width:720px){main,header,footer{padding-inline:32px}}
-@media(min-width:1120px){.top{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr)}}
+@media(min-width:1120px){.top{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr)}
+.van{grid-template-columns:minmax(0,1fr) minmax(0,1.6fr)}}
 @media(max-width:719px){.phone-away{display:none}td,th{padding-inline-start:10px}}
 @media print{body{background:none}section,.frame{break-inside:avoid}}
 """

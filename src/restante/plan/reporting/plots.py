@@ -107,14 +107,14 @@ def _label(words: str, y: float) -> Element:
 
 
 def bars(rows: Sequence[Bar]) -> Element:
-    """Bars of one scale under each other; the first part of each is dark, and its words stand below it."""
+    """Bars of one scale under each other: the first part dark, the second pale, others hollow; their words below."""
     longest = max((sum(length for length, _ in row.parts) for row in rows), default=0.0) or 1.0
     parts: list[Part] = []
     for at, row in enumerate(rows):
         y, x = _BAR * at, 0.0
         parts.append(_text(row.label, 0, y + 13, "own" if row.is_planned else "strong"))
         for number, (length, _) in enumerate(row.parts):
-            look = "second" if number else "now" if row.is_planned else "kept"
+            look = ("now" if row.is_planned else "kept", "second", "third")[min(number, 2)]
             wide = WIDE * length / longest
             parts.append(element("rect", {"class": look, "x": x, "y": y + 20, "width": wide, "height": 12}))
             x += wide
