@@ -48,7 +48,7 @@ MODULES: Final = (
     ModuleKind("mixed column", 320_00, (6, 6, 2)),
     ModuleKind("large column", 340_00, (0, 6, 5)),
 )
-RATES: Final = Rates(parcels_per_person=0.02)
+RATES: Final = Rates(parcels_per_person=0.006)
 TODAY: Final = frozenset({"post office", "railway station"})
 ROUNDS: Final = 100_000
 
@@ -109,7 +109,8 @@ def _drawn(extract: Extract, graph: StreetGraph) -> tuple[Way, ...]:
 def _notes(things: Gathered, on_streets: OnStreets, loose: Loose) -> Iterator[str]:
     left_out = ", ".join(f"{reason} {number}" for reason, number in sorted(things.left_out.items()))
     yield f"Demand: {len(things.cells)} homes of the extract, in squares of {CELL_M:g} m; left out: {left_out}."
-    yield f"Rates: {RATES.floor_m2_per_person:g} m² and {RATES.parcels_per_person:g} parcels a person ({things.assumed})."
+    rates = f"{RATES.floor_m2_per_person:g} m² and {RATES.parcels_per_person:g} parcels a day"
+    yield f"A person has {rates} ({things.assumed}): one network's share of all parcels."
     hanging = f"{loose.kept_metres / 1000:,.0f} km hang together"
     yield f"Streets: {hanging}; {loose.metres / 1000:,.1f} km in {loose.pieces} pieces do not, and are left out."
     off = (*on_streets.cells_off, *on_streets.sites_off)
@@ -128,14 +129,18 @@ def planned(its: Snapshot, *, seed: int, limit_s: float, rounds: int = ROUNDS) -
     peak = msgspec.structs.replace(PEAK, weight=0.2)
     brief = Brief(money, keep_standing=False, scenarios=(ORDINARY, peak))
     stays = msgspec.structs.replace(brief, must=today, forbidden=others)
-    found = []
-    for asked in (stays, brief):
-        begun_s = time.process_time()
-        search = Search(seed=seed, rounds=rounds, stop=lambda since_s=begun_s: time.process_time() - since_s > limit_s)
-        made = propose(its.city, its.on_streets.walks, asked, search=search)
-        assert isinstance(made, Proposal), made
-        found.append(made)
-    return brief, found[0], found[1]
+    then, now = (
+        propose(its.city, its.on_streets.walks, asked, search=_search(seed, limit_s, rounds))
+        for asked in (stays, brief)
+    )
+    assert isinstance(then, Proposal), then
+    assert isinstance(now, Proposal), now
+    return brief, then, now
+
+
+def _search(seed: int, limit_s: float, rounds: int) -> Search:
+    begun_s = time.process_time()
+    return Search(seed=seed, rounds=rounds, stop=lambda: time.process_time() - begun_s > limit_s)
 
 
 def written(folder: Path, its: Snapshot, found: tuple[Brief, Proposal, Proposal]) -> tuple[str, ...]:

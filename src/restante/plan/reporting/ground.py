@@ -15,7 +15,7 @@ from restante.plan.streets.sphere import Real, nearest
 from restante.plan.streets.times import SNAP_LIMIT_M
 from restante.plan.streets.ways import WALK_KMH, Way
 
-NEAR: Final = ((300.0, 0.95, 3.2), (600.0, 0.55, 2.5), (900.0, 0.28, 1.9))
+NEAR: Final = ((300.0, 0.95, 3.2), (600.0, 0.55, 2.5), (900.0, 0.38, 1.9))
 """Metres on foot to the next point, and how strong and how wide streets so near are painted."""
 
 _WIDTHS: Final[Mapping[str, float]] = {

@@ -40,7 +40,7 @@ h1{font:600 30px/1.12 var(--font);letter-spacing:-.025em;margin-block:6px 8px;ma
 h2{font:600 21px/1.2 var(--font);margin-block-end:4px}
 h3{font:600 16px/1.3 var(--font)}
 p{max-width:68ch}
-.label{font:550 13px/1.4 var(--font);color:var(--ink-3)}
+.label{font:500 13px/1.4 var(--font);color:var(--ink-3)}
 .said{font:400 13px/1.4 var(--font);color:var(--ink-2)}
 section{border-block-start:2px solid var(--ink);padding-block:12px 32px;min-width:0}
 .unmet{border-block-start:0;border-inline-start:4px solid var(--text-fault);background:var(--wash-fault);
