@@ -49,7 +49,7 @@ def columns(pairs: Sequence[Pair], *, marks: Sequence[tuple[float, str]]) -> Ele
     parts: list[Part] = []
     for tick in ticks:
         parts.append(element("path", {"class": "grid", "d": f"M{_LEFT} {_BASE - tick * high:.1f}H{_RIGHT}"}))
-        parts.append(_text(f"{tick:g}", _LEFT - 6, _BASE - tick * high + 4, "end"))
+        parts.append(_text(f"{tick:g}", (_LEFT - 6, _BASE - tick * high + 4), "end"))
     parts.append(
         element("path", {"class": "now", "d": _stairs([one.now * high for one in pairs], step, is_parted=True)})
     )
@@ -58,7 +58,7 @@ def columns(pairs: Sequence[Pair], *, marks: Sequence[tuple[float, str]]) -> Ele
             element("path", {"class": "then", "d": _stairs([(one.then or 0.0) * high for one in pairs], step)})
         )
     parts.append(element("path", {"class": "rule", "d": f"M{_LEFT} {_BASE}H{_RIGHT}"}))
-    parts += [_text(words, _LEFT + at * step, _BASE + 18, "mid") for at, words in marks]
+    parts += [_text(words, (_LEFT + at * step, _BASE + 18), "mid") for at, words in marks]
     return _plot(_BASE + 24, pairs, parts)
 
 
@@ -85,7 +85,7 @@ def dumbbells(pairs: Sequence[Pair]) -> Element:
     parts: list[Part] = []
     for share in (0.0, 0.5, 1.0):
         parts.append(element("path", {"class": "grid", "d": f"M{_along(share):.1f} 0V{bottom:.1f}"}))
-        parts.append(_text(f"{100 * share:g} %", _along(share), bottom + 14, "end" if share == 1 else "mid"))
+        parts.append(_text(f"{100 * share:g} %", (_along(share), bottom + 14), "end" if share == 1 else "mid"))
     for row, one in enumerate(pairs):
         y, now = _ROW * (row + 0.5), _along(one.now)
         parts.append(_label(one.label, y))
@@ -112,13 +112,13 @@ def bars(rows: Sequence[Bar]) -> Element:
     parts: list[Part] = []
     for at, row in enumerate(rows):
         y, x = _BAR * at, 0.0
-        parts.append(_text(row.label, 0, y + 13, "own" if row.is_planned else "strong"))
+        parts.append(_text(row.label, (0, y + 13), "own" if row.is_planned else "strong"))
         for number, (length, _) in enumerate(row.parts):
             look = ("now" if row.is_planned else "kept", "second", "third")[min(number, 2)]
             wide = WIDE * length / longest
             parts.append(element("rect", {"class": look, "x": x, "y": y + 20, "width": wide, "height": 12}))
             x += wide
-        parts.append(_text(" + ".join(words for _, words in row.parts), 0, y + 47, ""))
+        parts.append(_text(" + ".join(words for _, words in row.parts), (0, y + 47), ""))
     pairs = [Pair(row.label, sum(length for length, _ in row.parts)) for row in rows]
     return _plot(_BAR * len(rows) - 8, pairs, parts)
 
@@ -138,13 +138,13 @@ def gap_line(value: Pair, bound: Pair, today: Pair | None) -> Element:
         element("path", {"class": "grid", "style": "stroke-width:3", "d": f"M0 38H{WIDE:g}"}),
         element("rect", {"fill": "url(#gap)", "x": left, "y": 31, "width": right - left, "height": 14}),
         element("path", {"class": "rule", "d": f"M{along(bound):.1f} 24V52"}),
-        _text(bound.label, along(bound), 68, f"strong {_anchor(along(bound))}"),
+        _text(bound.label, (along(bound), 68), f"strong {_anchor(along(bound))}"),
     ]
     if today is not None:
         parts.append(element("circle", {"class": "was", "cx": along(today), "cy": 38, "r": 6}))
-        parts.append(_text(today.label, along(today), 88, f"strong {_anchor(along(today))}"))
+        parts.append(_text(today.label, (along(today), 88), f"strong {_anchor(along(today))}"))
     parts.append(element("circle", {"class": "now", "cx": along(value), "cy": 38, "r": 6}))
-    parts.append(_text(value.label, along(value), 14, f"own {_anchor(along(value))}"))
+    parts.append(_text(value.label, (along(value), 14), f"own {_anchor(along(value))}"))
     return _plot(94 if today else 74, known, parts)
 
 
@@ -159,8 +159,8 @@ def _anchor(x: float) -> str:
     return "end" if x > WIDE * 0.65 else "mid" if x > WIDE * 0.35 else "start"
 
 
-def _text(words: str, x: float, y: float, look: str) -> Element:
-    return element("text", {"x": x, "y": y, "class": look}, words)
+def _text(words: str, at: tuple[float, float], look: str) -> Element:
+    return element("text", {"x": at[0], "y": at[1], "class": look}, words)
 
 
 def _plot(high: float, told: Sequence[Pair], parts: Sequence[Part]) -> Element:

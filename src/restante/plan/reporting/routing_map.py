@@ -47,7 +47,7 @@ def map_of_all(told: Routed, frame: Frame) -> list[Element]:
         line = path_of(frame, [spots_along(told, tour)])
         parts.append(titled(element("path", {"class": "tour", "style": look, "d": line}), told.day.vans[tour.van].id))
     parts += _stops(told, frame)
-    parts += [_number(told, frame, number, tour) for number, tour in enumerate(plan.tours, 1)]
+    parts += [_number(told, frame, tour, number=number) for number, tour in enumerate(plan.tours, 1)]
     parts += _depots(told, frame)
     said = f"Map of {plural(len(plan.tours), 'tour')}; each is in a table below"
     return [element("div", {"class": "frame"}, drawing(frame, said, parts)), scale_bar(frame), *credit(told.ground)]
@@ -87,7 +87,7 @@ def _depots(told: Routed, frame: Frame) -> Iterator[Element]:
         yield titled(element("path", {"class": "depot", "d": shape}), told.places[depot.place].name)
 
 
-def _number(told: Routed, frame: Frame, number: int, tour: Tour) -> Element:
+def _number(told: Routed, frame: Frame, tour: Tour, *, number: int) -> Element:
     """The van's number, as the tables have it, at the stop farthest from where it sets out."""
     at = [frame.at(spot) for spot in spots_along(told, tour)]
     x, y = max(at, key=lambda one: (one[0] - at[0][0]) ** 2 + (one[1] - at[0][1]) ** 2)

@@ -40,7 +40,7 @@ def routing_page(told: Routed) -> str:
     over = element("div", NONE, section("Where vans go", _STRAIGHT, *map_of_all(told, frame)))
     side = element("div", NONE, _figures(told), *_how_good(told))
     main += [element("div", {"class": "top"}, over, side), *_hours(told)]
-    main += [_van(told, frame, number, tour) for number, tour in enumerate(told.plan.tours, 1)]
+    main += [_van(told, frame, tour, number=number) for number, tour in enumerate(told.plan.tours, 1)]
     main.append(_assumed(told))
     return page(told.title, STYLE, (element("header", NONE, *_head(told)), element("main", NONE, *main)))
 
@@ -125,7 +125,7 @@ def _hours(told: Routed) -> Iterator[Element]:
         yield section("How hours are spent", said, element("div", {"class": "plots"}, *(bars([row]) for row in rows)))
 
 
-def _van(told: Routed, frame: Frame, number: int, tour: Tour) -> Element:
+def _van(told: Routed, frame: Frame, tour: Tour, *, number: int) -> Element:
     """One van: its map and all its steps."""
     title = element("h2", NONE, f"{number} · ", named(told.day.vans[tour.van].id))
     out = f"Leaves at {clock(tour.leave_s)}, back at {clock(tour.back_s)}"

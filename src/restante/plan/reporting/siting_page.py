@@ -1,5 +1,6 @@
 """A plan for sites as one page: map, today against the plan, proven gap, plots, every point, all that is assumed."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -81,6 +82,8 @@ def _figures(told: Sited, plan: Proposal, lines: Sequence[Line]) -> Element:
 
 def how_good(told: Sited, plan: Proposal) -> Element:
     """The value with its proven bound, and of which model that is one."""
+    if not math.isfinite(plan.bound):
+        return section("How good is that?", f"No bound was proven. Counted in {plan.objective}.")
     value = Pair(f"Plan {brief_count(plan.value)}", plan.value)
     bound = Pair(f"No plan exceeds {brief_count(plan.bound)}", plan.bound)
     today = Pair(f"Today {brief_count(told.today.value)}", told.today.value) if told.today else None

@@ -45,7 +45,7 @@ def _walks(told: Sited, plan: Proposal) -> Element:
     then = walked(told, told.today) if told.today else None
     farthest = max([float(one.metres.max(initial=0.0)) for one in (now, then) if one is not None])
     step = next((one for one in _STEPS_M if farthest / one <= STEPS), _STEPS_M[-1])
-    edges = np.arange(0.0, farthest + step, step)
+    edges = np.arange(0.0, max(farthest, step) + step, step)
     heights = [np.histogram(one.metres, edges, weights=one.parcels)[0] for one in (now, then) if one is not None]
     pairs = [
         Pair(f"{metres(edges[at])} to {metres(edges[at + 1])}", *(float(one[at]) for one in heights))
