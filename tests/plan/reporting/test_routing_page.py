@@ -1,6 +1,8 @@
 """The page of a plan for tours: its numbers are the proposal's, its names are only names, every parcel stands in it."""
 
 import json
+import re
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -8,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restante.core.refusals import Refusal
+from restante.plan.reporting.frame import frame_around
 from restante.plan.reporting.routing_geojson import routing_geojson
+from restante.plan.reporting.routing_map import frame_of, map_of_one, spot_of, spots_along
 from restante.plan.reporting.routing_page import routing_page
 from restante.plan.reporting.tours import Address, Routed, hours_of, legs_of, metres_of
 from restante.plan.reporting.wording import clock, count
@@ -34,6 +38,31 @@ def test_hours_are_all_of_the_tour() -> None:
     for tour in one.plan.tours:
         assert sum(hours_of(one.day, tour)) == pytest.approx(tour.back_s - tour.leave_s)
     assert hours_of(one.day, one.plan.tours[0]).resting == pytest.approx(1800.0)
+
+
+def test_hours_of_all_vans_are_drawn_in_one_scale() -> None:
+    """The dark parts are as long to each other as the vans drive; the longest day takes the whole width."""
+    one = told()
+    page = routing_page(one)
+    part = page[page.index("<section><h2>How hours") :].partition("</section>")[0]
+    shapes = ET.fromstring(f"{part}</section>")
+    dark = [float(each.get("width", "")) for each in shapes.iter("rect") if each.get("class") == "now"]
+    longest_first = sorted(one.plan.tours, key=lambda tour: tour.leave_s - tour.back_s)
+    driving = [hours_of(one.day, tour).driving for tour in longest_first]
+    assert dark[0] / dark[1] == pytest.approx(driving[0] / driving[1], rel=1e-2)
+
+
+def test_the_ground_lies_under_a_vans_own_map_too() -> None:
+    """A place of the map of all, moved and enlarged as its ground is, falls where the van's own map has that place."""
+    one = told()
+    whole, tour = frame_of(one), one.plan.tours[0]
+    own = frame_around(spots_along(one, tour))
+    (use,) = (each for each in map_of_one(one, whole, tour).iter("use"))
+    x, y, times, left, up = map(float, re.findall(r"-?\d+\.\d+", use.get("transform", "")))
+    for place in one.places:
+        at = whole.at(spot_of(place))
+        moved = x + times * (at[0] + left), y + times * (at[1] + up)
+        assert moved == pytest.approx(own.at(spot_of(place)), abs=0.5)
 
 
 def test_every_parcel_and_time_stands_in_the_page() -> None:

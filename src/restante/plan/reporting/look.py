@@ -49,7 +49,7 @@ padding:16px 20px;margin-block-end:24px}
 .top,.van{display:grid;grid-template-columns:minmax(0,1fr);gap:0 32px}
 .plots{columns:400px 3;column-gap:32px}
 .plots>*{break-inside:avoid}
-.plot{max-width:520px;margin-block-start:12px}
+.plot{max-width:520px;padding-block-start:12px}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg.map{overflow:hidden;border-radius:2px;background:var(--m-land)}
 .frame{margin-block:12px 8px}
@@ -73,7 +73,7 @@ tr:last-child>td.on{border-radius:0 0 8px 8px}
 padding:0;margin-block:8px 0}
 .key li{display:flex;align-items:center;gap:8px}
 .key svg{width:auto;flex:none}
-ol.said,ul.said{padding-inline-start:20px;max-width:72ch}
+ul.said{padding-inline-start:20px;max-width:72ch}
 .said li{margin-block:5px}
 details{margin-block-start:8px}
 summary{font:500 13px/1.4 var(--font);color:var(--text-act);min-height:44px;display:flex;align-items:center;
@@ -91,7 +91,6 @@ svg .end{text-anchor:end} svg .mid{text-anchor:middle}
 .then{stroke:var(--ink-3);stroke-width:1.5;fill:none;stroke-dasharray:5 3}
 .now{fill:var(--act)} .nowline{stroke:var(--act);stroke-width:2;fill:none}
 .was{fill:var(--paper);stroke:var(--ink);stroke-width:1.75}
-.old{fill:none;stroke:var(--ink-3);stroke-width:1.5;stroke-dasharray:4 2.5} .second{fill:var(--line-2)}
 .third{fill:none;stroke:var(--line-2);stroke-width:1}
 .hatch{stroke:var(--ink);stroke-width:1.4}
 .road{fill:none;stroke:var(--m-road);stroke-linecap:round;stroke-linejoin:round}
@@ -104,12 +103,12 @@ svg .end{text-anchor:end} svg .mid{text-anchor:middle}
 .tour{fill:none;stroke-width:2.6;stroke-linejoin:round;stroke-linecap:round}
 .stop{fill:var(--m-halo);stroke:var(--ink);stroke-width:1.5}
 .depot{fill:var(--ink);stroke:var(--m-halo);stroke-width:1.5}
-.map .onstop{stroke:none;fill:var(--ink)} .map .large{font-size:15px}
+.map .onstop{stroke:none;fill:var(--ink);font-size:17px} .map .large{font-size:18px}
 .map text:not(.onstop){paint-order:stroke;stroke:var(--m-halo);stroke-width:3px;stroke-linejoin:round}
 @media(min-width:720px){main,header,footer{padding-inline:32px}}
 @media(min-width:1120px){.top{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr)}
 .van{grid-template-columns:minmax(0,1fr) minmax(0,1.6fr)}}
-@media(max-width:719px){.phone-away{display:none}td,th{padding-inline-start:10px}}
+@media(max-width:719px){td,th{padding-inline-start:10px}}
 @media print{body{background:none}section,.frame{break-inside:avoid}}
 """
 

@@ -39,6 +39,11 @@ class Bar(msgspec.Struct, frozen=True):
     parts: tuple[tuple[float, str], ...]
     is_planned: bool
 
+    @property
+    def length(self) -> float:
+        """All parts together."""
+        return sum(length for length, _ in self.parts)
+
 
 def columns(pairs: Sequence[Pair], *, marks: Sequence[tuple[float, str]]) -> Element:
     """Columns over a baseline, today as a broken line. ``marks`` stand under it, so many columns from the left."""
@@ -106,9 +111,12 @@ def _label(words: str, y: float) -> Element:
     return element("text", {"x": _NAMES - 14, "y": y + 4, "class": "end"}, element("title", NONE, words), cut)
 
 
-def bars(rows: Sequence[Bar]) -> Element:
-    """Bars of one scale under each other: the first part dark, the second pale, others hollow; their words below."""
-    longest = max((sum(length for length, _ in row.parts) for row in rows), default=0.0) or 1.0
+def bars(rows: Sequence[Bar], *, longest: float = 0.0) -> Element:
+    """Bars of one scale under each other: the first part dark, the second pale, others hollow; their words below.
+
+    ``longest`` is the length that takes the whole width, where the longest of these does not.
+    """
+    longest = max((longest, *(row.length for row in rows))) or 1.0
     parts: list[Part] = []
     for at, row in enumerate(rows):
         y, x = _BAR * at, 0.0
@@ -119,7 +127,7 @@ def bars(rows: Sequence[Bar]) -> Element:
             parts.append(element("rect", {"class": look, "x": x, "y": y + 20, "width": wide, "height": 12}))
             x += wide
         parts.append(_text(" + ".join(words for _, words in row.parts), (0, y + 47), ""))
-    pairs = [Pair(row.label, sum(length for length, _ in row.parts)) for row in rows]
+    pairs = [Pair(row.label, row.length) for row in rows]
     return _plot(_BAR * len(rows) - 8, pairs, parts)
 
 

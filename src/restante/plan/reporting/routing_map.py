@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from restante.plan.reporting.frame import Frame, Spot, drawing, frame_around, path_of, scale_bar, titled
+from restante.plan.reporting.frame import WIDTH, Frame, Spot, drawing, frame_around, path_of, scale_bar, titled
 from restante.plan.reporting.ground import credit, streets
 from restante.plan.reporting.markup import NONE, Part, element
 from restante.plan.reporting.tours import Address, Routed, begins_at, legs_of
@@ -53,21 +53,28 @@ def map_of_all(told: Routed, frame: Frame) -> list[Element]:
     return [element("div", {"class": "frame"}, drawing(frame, said, parts)), scale_bar(frame), *credit(told.ground)]
 
 
-def map_of_one(told: Routed, frame: Frame, tour: Tour) -> Element:
-    """One van's tour over the same ground, its visits numbered in their order."""
-    line = element(
-        "path", {"class": "tour", "style": "stroke:var(--act)", "d": path_of(frame, [spots_along(told, tour)])}
-    )
+def map_of_one(told: Routed, whole: Frame, tour: Tour) -> Element:
+    """One van's tour as large as it can be, over the ground of the map of all, its visits numbered in their order."""
+    spots = spots_along(told, tour)
+    frame = frame_around(spots)
+    line = element("path", {"class": "tour", "style": "stroke:var(--act)", "d": path_of(frame, [spots])})
+    parts: list[Part] = [_ground(whole, frame), line, *_depots(told, frame)]
     visits = [step for step in tour.steps if isinstance(step, Visit)]
-    parts: list[Part] = [element("use", {"href": f"#{_GROUND}"}), line, *_depots(told, frame)]
     for number, visit in enumerate(visits, 1):
         place = told.places[told.day.stops[visit.stop].place]
         x, y = frame.at(spot_of(place))
-        dot = element("circle", {"class": "stop", "cx": x, "cy": y, "r": 11})
-        words = element("text", {"class": "mid onstop", "x": x, "y": y + 4.5}, str(number))
+        dot = element("circle", {"class": "stop", "cx": x, "cy": y, "r": 14})
+        words = element("text", {"class": "mid onstop", "x": x, "y": y + 6}, str(number))
         parts.append(titled(element("g", NONE, dot, words), place.name))
     said = f"Map of {plural(len(visits), 'visit')}; they are in the table beside it"
     return element("div", {"class": "frame"}, drawing(frame, said, parts))
+
+
+def _ground(whole: Frame, frame: Frame) -> Element:
+    """What was drawn for one map, moved and enlarged to another."""
+    (x, y), times = frame.at(whole.middle), whole.metres / frame.metres
+    moved = f"translate({x:.2f} {y:.2f}) scale({times:.4f}) translate({-WIDTH / 2:.2f} {-whole.height / 2:.2f})"
+    return element("use", {"href": f"#{_GROUND}", "transform": moved})
 
 
 def _stops(told: Routed, frame: Frame) -> Iterator[Element]:

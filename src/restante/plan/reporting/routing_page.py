@@ -113,16 +113,21 @@ def _hours(told: Routed) -> Iterator[Element]:
         ((hours_of(told.day, tour), number, tour) for number, tour in enumerate(told.plan.tours, 1)),
         key=lambda one: (-sum(one[0]), one[1]),
     )
-    rows = []
+    rows: list[Bar] = []
     for hours, number, tour in spent[:MOST_BARS]:
         named_parts = zip(("driving", "at stops", "resting", "waiting"), hours, strict=True)
         pieces = tuple((each, f"{each / _HOUR:.1f} h {what}") for what, each in named_parts if each >= _HOUR / 20)
-        rows.append(Bar(f"{number}  {told.day.vans[tour.van].id}", pieces, is_planned=True))
-    said = "Hours from leaving to being back, the longest day first; driving is dark."
+        rows.append(Bar(f"{number} · {told.day.vans[tour.van].id}", pieces, is_planned=True))
+    said = "Hours from leaving to being back, the longest day first; driving is dark, all of one scale."
     if len(spent) > MOST_BARS:
         said += f" The {MOST_BARS} longest of {len(spent)}."
+    longest = max((row.length for row in rows), default=0.0)
     if rows:
-        yield section("How hours are spent", said, element("div", {"class": "plots"}, *(bars([row]) for row in rows)))
+        yield section(
+            "How hours are spent",
+            said,
+            element("div", {"class": "plots"}, *(bars([row], longest=longest) for row in rows)),
+        )
 
 
 def _van(told: Routed, frame: Frame, tour: Tour, *, number: int) -> Element:
