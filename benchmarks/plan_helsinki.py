@@ -156,13 +156,13 @@ def written(folder: Path, its: Snapshot, found: tuple[Brief, Proposal, Proposal]
 
 
 def show(found: Report, console: Console) -> None:
-    """Today beside the plan."""
+    """Today beside the plan, on average over the scenarios."""
     table = Table(title=f"Helsinki: {found.cells} cells, {found.sites} sites, gap {100 * found.gap:.2f} %")
-    for name in ("figure", "scenario", "unit", "today", "plan", "boundary"):
+    for name in ("figure", "unit", "today", "plan", "boundary"):
         table.add_column(name, justify="right" if name in {"today", "plan"} else "left")
     for line in found.figures:
-        scenario = line.scenario or "all"
-        table.add_row(line.name, scenario, line.unit, f"{line.one:,.3f}", f"{line.other:,.3f}", line.boundary)
+        if not line.scenario:
+            table.add_row(line.name, line.unit, f"{line.one:,.3f}", f"{line.other:,.3f}", line.boundary)
     console.print(table)
     console.print(f"{found.processor_s:.0f} s of the processor; {', '.join(found.files)}")
 
