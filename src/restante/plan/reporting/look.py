@@ -86,11 +86,12 @@ footer{border-block-start:1px solid var(--line);padding-block:16px 48px;color:va
 svg text{font:500 12px/1 var(--font);fill:var(--ink-2);unicode-bidi:isolate}
 svg .strong{font-weight:650;fill:var(--ink)}
 svg .own{font-weight:650;fill:var(--text-act)}
-svg .end{text-anchor:end} svg .mid{text-anchor:middle}
+svg .start{text-anchor:start} svg .end{text-anchor:end} svg .mid{text-anchor:middle}
 .rule{stroke:var(--ink);stroke-width:1.5;fill:none} .grid{stroke:var(--line-2);stroke-width:.75;fill:none}
 .then{stroke:var(--ink-3);stroke-width:1.5;fill:none;stroke-dasharray:5 3}
 .now{fill:var(--act)} .nowline{stroke:var(--act);stroke-width:2;fill:none}
 .was{fill:var(--paper);stroke:var(--ink);stroke-width:1.75}
+.second{fill:var(--line-2)}
 .third{fill:none;stroke:var(--line-2);stroke-width:1}
 .hatch{stroke:var(--ink);stroke-width:1.4}
 .road{fill:none;stroke:var(--m-road);stroke-linecap:round;stroke-linejoin:round}
