@@ -70,6 +70,7 @@ class Report(msgspec.Struct, frozen=True):
 
     figures: tuple[Line, ...]
     gap: float
+    gap_today: float
     points_today: int
     points: int
     files: tuple[str, ...]
@@ -163,7 +164,8 @@ def _search(seed: int, limit_s: float, rounds: int) -> Search:
 def written(folder: Path, its: Snapshot, found: tuple[Brief, Proposal, Proposal]) -> tuple[str, ...]:
     """The page and the GeoJSON, in a folder."""
     brief, today, plan = found
-    told = Sited("Vienna", its.city, its.walks, brief, plan, today, notes=its.notes)
+    notes = (*its.notes, f"Columns of today's points: at most {today.gap:.1%} below the best for these places, proven.")
+    told = Sited("Vienna", its.city, its.walks, brief, plan, today, notes=notes)
     folder.mkdir(parents=True, exist_ok=True)
     texts: Mapping[str, str] = {"vienna.html": siting_page(told), "vienna.geojson": siting_geojson(told)}
     for name, text in texts.items():
@@ -174,7 +176,7 @@ def written(folder: Path, its: Snapshot, found: tuple[Brief, Proposal, Proposal]
 def show(found: Report, console: Console) -> None:
     """Today beside the plan."""
     sizes = f"{found.points_today} points today, {found.points} planned"
-    table = Table(title=f"Vienna: {sizes}, gap {100 * found.gap:.2f} %")
+    table = Table(title=f"Vienna: {sizes}, gap {100 * found.gap:.2f} %, of today {100 * found.gap_today:.2f} %")
     for name in ("figure", "unit", "today", "plan", "boundary"):
         table.add_column(name, justify="right" if name in {"today", "plan"} else "left")
     for line in found.figures:
@@ -202,7 +204,7 @@ def main() -> int:
     took_s = time.process_time() - begun_s
     files = written(given.folder, its, (brief, today, plan))
     points = len(today.placed), len(plan.placed)
-    return tell(Report(compare(today, plan), plan.gap, *points, files, took_s), given, show)
+    return tell(Report(compare(today, plan), plan.gap, today.gap, *points, files, took_s), given, show)
 
 
 if __name__ == "__main__":
