@@ -8,32 +8,41 @@ what there is "today" is assumed too: a bank at each post office and railway sta
 """
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks import plan_real
 from benchmarks.ending import options, tell
 from benchmarks.plan_cases import DATA
+from benchmarks.plan_real import (
+    GROUND_MINOR,
+    MODULES,
+    ROUNDS,
+    SIZES,
+    Plans,
+    columns_said,
+    limited,
+    money_for,
+    timed,
+    today_said,
+    written,
+)
 from restante.carriers.maps.extract import CREDIT, Extract, read_extract
 from restante.core.refusals import Refusal
 from restante.plan.importing.grouping import grouped
 from restante.plan.importing.rates import Rates
 from restante.plan.importing.things import Gathered, gathered
 from restante.plan.reporting.ground import Ground
-from restante.plan.reporting.siting_geojson import siting_geojson
-from restante.plan.reporting.siting_page import siting_page
 from restante.plan.reporting.snapshot import Sited
 from restante.plan.siting.brief import ORDINARY, PEAK, Brief
-from restante.plan.siting.city import City, ModuleKind
-from restante.plan.siting.comparing import Line, compare
+from restante.plan.siting.city import City
+from restante.plan.siting.comparing import compare
 from restante.plan.siting.proposal import Proposal
 from restante.plan.siting.proposing import propose
-from restante.plan.siting.search import Search
 from restante.plan.streets.graph import Loose, StreetGraph, hanging_together, street_graph
 from restante.plan.streets.walks import OnStreets, walks_on_streets
 from restante.plan.streets.ways import Way
@@ -41,16 +50,9 @@ from restante.plan.streets.ways import Way
 EXTRACT: Final = DATA / "real" / "helsinki_centre.osm.pbf"
 REACH_M: Final = 900.0
 CELL_M: Final = 60.0
-GROUND_MINOR: Final = 1200_00
 COLUMNS_EACH: Final = 4
-MODULES: Final = (
-    ModuleKind("small column", 300_00, (12, 4, 0)),
-    ModuleKind("mixed column", 320_00, (6, 6, 2)),
-    ModuleKind("large column", 340_00, (0, 6, 5)),
-)
 RATES: Final = Rates(parcels_per_person=0.006)
 TODAY: Final = frozenset({"post office", "railway station"})
-ROUNDS: Final = 100_000
 
 
 class Snapshot(NamedTuple):
@@ -62,19 +64,12 @@ class Snapshot(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What was found, where it was written, and in how many seconds of the processor."""
+class Report(plan_real.Report, frozen=True, kw_only=True):
+    """A report that also tells how large the city is, and what of the extract was left out."""
 
-    figures: tuple[Line, ...]
-    gap: float
-    gap_today: float
     cells: int
     sites: int
     left_out: dict[str, int]
-    files: tuple[str, ...]
-    processor_s: float
-    wrong: tuple[str, ...] = ()
-    missed: tuple[str, ...] = ()
 
 
 def read(file: Path) -> tuple[Snapshot, Gathered] | Refusal:
@@ -93,7 +88,7 @@ def read(file: Path) -> tuple[Snapshot, Gathered] | Refusal:
         msgspec.structs.replace(site, cost_minor_per_year=GROUND_MINOR, standing=site.host in TODAY)
         for site in things.sites
     )
-    city = City(("S", "M", "L"), grouped(things.cells, side_m=CELL_M), sites, MODULES)
+    city = City(SIZES, grouped(things.cells, side_m=CELL_M), sites, MODULES)
     on_streets = walks_on_streets(city, graph, reach_m=REACH_M)
     if isinstance(on_streets, Refusal):
         return on_streets
@@ -118,20 +113,19 @@ def _notes(things: Gathered, on_streets: OnStreets, loose: Loose) -> Iterator[st
     yield f"Too far from a street, and left out: {'; '.join(one.detail for one in off) or 'nothing'}."
     yield f"Today is assumed, for the extract has no parcel locker: a bank at each {' and '.join(sorted(TODAY))}."
     yield f"Ground costs {GROUND_MINOR / 100:,.0f} EUR a year; room for columns is by the kind of host (both assumed)."
-    columns = ", ".join(f"{one.name} {one.cost_minor_per_year / 100:.0f} EUR {one.compartments}" for one in MODULES)
-    yield f"Columns, their cost a year and doors by size (assumed): {columns}."
+    yield columns_said()
 
 
-def planned(its: Snapshot, *, seed: int, limit_s: float, rounds: int = ROUNDS) -> tuple[Brief, Proposal, Proposal]:
-    """The brief, what today's places come to for the money, and the plan of the same money."""
+def planned(its: Snapshot, *, seed: int, limit_s: float, rounds: int = ROUNDS) -> Plans:
+    """Both plans, on ordinary days and in a peak."""
     today = tuple(site.id for site in its.city.sites if site.standing)
     others = tuple(site.id for site in its.city.sites if not site.standing)
-    money = len(today) * (GROUND_MINOR + COLUMNS_EACH * 320_00)
+    money = money_for(len(today), columns_each=COLUMNS_EACH)
     peak = msgspec.structs.replace(PEAK, weight=0.2)
     brief = Brief(money, keep_standing=False, scenarios=(ORDINARY, peak))
     stays = msgspec.structs.replace(brief, must=today, forbidden=others)
     then, now = (
-        propose(its.city, its.on_streets.walks, asked, search=_search(seed, limit_s, rounds))
+        propose(its.city, its.on_streets.walks, asked, search=limited(seed, limit_s, rounds))
         for asked in (stays, brief)
     )
     assert isinstance(then, Proposal), then
@@ -139,35 +133,16 @@ def planned(its: Snapshot, *, seed: int, limit_s: float, rounds: int = ROUNDS) -
     return brief, then, now
 
 
-def _search(seed: int, limit_s: float, rounds: int) -> Search:
-    begun_s = time.process_time()
-    return Search(seed=seed, rounds=rounds, stop=lambda: time.process_time() - begun_s > limit_s)
-
-
-def written(folder: Path, its: Snapshot, found: tuple[Brief, Proposal, Proposal]) -> tuple[str, ...]:
-    """The page and the GeoJSON, in a folder."""
+def told(its: Snapshot, found: Plans) -> Sited:
+    """What the page is made of."""
     brief, today, plan = found
-    notes = (*its.notes, f"Columns of today's points: at most {today.gap:.1%} below the best for these places, proven.")
-    walks = its.on_streets.walks
-    told = Sited("The centre of Helsinki", its.city, walks, brief, plan, today, its.ground, notes)
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {"helsinki.html": siting_page(told), "helsinki.geojson": siting_geojson(told)}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return tuple(str(folder / name) for name in texts)
+    walks, notes = its.on_streets.walks, (*its.notes, today_said(today))
+    return Sited("The centre of Helsinki", its.city, walks, brief, plan, today, its.ground, notes)
 
 
 def show(found: Report, console: Console) -> None:
-    """Today beside the plan, on average over the scenarios."""
-    gaps = f"gap {100 * found.gap:.2f} %, of today {100 * found.gap_today:.2f} %"
-    table = Table(title=f"Helsinki: {found.cells} cells, {found.sites} sites, {gaps}")
-    for name in ("figure", "unit", "today", "plan", "boundary"):
-        table.add_column(name, justify="right" if name in {"today", "plan"} else "left")
-    for line in found.figures:
-        if not line.scenario:
-            table.add_row(line.name, line.unit, f"{line.one:,.3f}", f"{line.other:,.3f}", line.boundary)
-    console.print(table)
-    console.print(f"{found.processor_s:.0f} s of the processor; {', '.join(found.files)}")
+    """Today beside the plan."""
+    plan_real.show(f"Helsinki: {found.cells} cells, {found.sites} sites", found, console)
 
 
 def main() -> int:
@@ -185,12 +160,19 @@ def main() -> int:
         sys.stderr.write(f"{found.code}, {found.field}: {found.rule} {found.detail}\n")
         return 1
     its, things = found
-    begun_s = time.process_time()
-    plans = planned(its, seed=given.seed, limit_s=given.seconds * given.scale)
-    took_s = time.process_time() - begun_s
-    figures, sizes = compare(*plans[1:]), (len(its.city.cells), len(its.city.sites))
-    files = written(given.folder, its, plans)
-    return tell(Report(figures, plans[2].gap, plans[1].gap, *sizes, dict(things.left_out), files, took_s), given, show)
+    plans, took_s = timed(lambda: planned(its, seed=given.seed, limit_s=given.seconds * given.scale))
+    _, today, plan = plans
+    report = Report(
+        figures=compare(today, plan),
+        gap=plan.gap,
+        gap_today=today.gap,
+        cells=len(its.city.cells),
+        sites=len(its.city.sites),
+        left_out=dict(things.left_out),
+        files=written(given.folder, "helsinki", told(its, plans)),
+        processor_s=took_s,
+    )
+    return tell(report, given, show)
 
 
 if __name__ == "__main__":

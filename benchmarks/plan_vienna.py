@@ -12,48 +12,50 @@ say how large they are; so only where banks stand is compared.
 import csv
 import io
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks import plan_real
 from benchmarks.ending import options, tell
 from benchmarks.plan_cases import DATA
+from benchmarks.plan_real import (
+    GROUND_MINOR,
+    MODULES,
+    ROUNDS,
+    SIZES,
+    Plans,
+    columns_said,
+    limited,
+    money_for,
+    timed,
+    today_said,
+    written,
+)
 from restante.carriers.lists.cities import Brought, bring_standing
 from restante.carriers.lists.survey import Wish
 from restante.core.bank import SourceKind
 from restante.core.refusals import Refusal
 from restante.plan.importing.grouping import spread_over
 from restante.plan.importing.rates import Rates
-from restante.plan.reporting.siting_geojson import siting_geojson
-from restante.plan.reporting.siting_page import siting_page
 from restante.plan.reporting.snapshot import Sited
 from restante.plan.siting.brief import Brief
 from restante.plan.siting.cells import Site
-from restante.plan.siting.city import City, ModuleKind, Walks, walks_by_great_circle
-from restante.plan.siting.comparing import Line, compare
+from restante.plan.siting.city import City, Walks, walks_by_great_circle
+from restante.plan.siting.comparing import compare
 from restante.plan.siting.proposal import Proposal
 from restante.plan.siting.proposing import propose
-from restante.plan.siting.search import Search
 
 POINTS: Final = DATA / "real" / "inpost_wien_points.csv"
 PEOPLE: Final = DATA / "real" / "wien_population_by_district_vie_101.csv"
 REACH_M: Final = 1200.0
-GROUND_MINOR: Final = 1200_00
 MOST_COLUMNS: Final = 4
 COLUMNS_EACH: Final = 3
-MODULES: Final = (
-    ModuleKind("small column", 300_00, (12, 4, 0)),
-    ModuleKind("mixed column", 320_00, (6, 6, 2)),
-    ModuleKind("large column", 340_00, (0, 6, 5)),
-)
 RATES: Final = Rates(parcels_per_person=0.006, label="assumed: one network's parcels, 0.006 a person and day")
-ROUNDS: Final = 100_000
 
 
 class Snapshot(NamedTuple):
@@ -65,18 +67,11 @@ class Snapshot(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What was found, where it was written, and in how many seconds of the processor."""
+class Report(plan_real.Report, frozen=True, kw_only=True):
+    """A report that also tells how many points there are, and were."""
 
-    figures: tuple[Line, ...]
-    gap: float
-    gap_today: float
     points_today: int
     points: int
-    files: tuple[str, ...]
-    processor_s: float
-    wrong: tuple[str, ...] = ()
-    missed: tuple[str, ...] = ()
 
 
 def people_by_postcode(text: str) -> dict[str, float]:
@@ -102,7 +97,7 @@ def read(points: Path, people: Path, *, reach_m: float = REACH_M) -> Snapshot | 
     cells = spread_over(people_by_postcode(people.read_text(encoding="utf-8")), places, RATES)
     if isinstance(cells, Refusal):
         return cells
-    city = City(("S", "M", "L"), cells, tuple(sites), MODULES)
+    city = City(SIZES, cells, tuple(sites), MODULES)
     notes = tuple(_notes(operating, everything, len(sites)))
     stand = tuple(site.id for site in sites if site.standing)
     return Snapshot(city, walks_by_great_circle(city, reach_m=reach_m), stand, notes)
@@ -138,51 +133,32 @@ def _notes(operating: Brought, everything: Brought, spots: int) -> Iterator[str]
     yield "So people live where there are points, and walks are told shorter than they are (assumed)."
     yield f"{RATES.label}; their sizes {', '.join(f'{share:.0%}' for share in RATES.size_shares)} from the smallest."
     yield f"Ground costs {GROUND_MINOR / 100:,.0f} EUR a year and has room for {MOST_COLUMNS} columns (assumed)."
-    columns = ", ".join(f"{one.name} {one.cost_minor_per_year / 100:.0f} EUR {one.compartments}" for one in MODULES)
-    yield f"Columns, their cost a year and doors by size (assumed): {columns}."
+    yield columns_said()
     yield "How large today's banks are is not known: they are built of what does most there for the same money."
 
 
-def planned(its: Snapshot, *, seed: int, limit_s: float, rounds: int = ROUNDS) -> tuple[Brief, Proposal, Proposal]:
-    """The brief, what today's places come to for the money, and the plan of the same money."""
-    money = len(its.today) * (GROUND_MINOR + COLUMNS_EACH * 320_00)
+def planned(its: Snapshot, *, seed: int, limit_s: float, rounds: int = ROUNDS) -> Plans:
+    """Both plans, the second begun from the first."""
+    money = money_for(len(its.today), columns_each=COLUMNS_EACH)
     others = tuple(site.id for site in its.city.sites if site.id not in set(its.today))
     brief = Brief(money, keep_standing=False)
     stays = msgspec.structs.replace(brief, must=its.today, forbidden=others)
-    today = propose(its.city, its.walks, stays, search=_search(seed, limit_s, rounds))
+    today = propose(its.city, its.walks, stays, search=limited(seed, limit_s, rounds))
     assert isinstance(today, Proposal), today
-    plan = propose(its.city, its.walks, brief, search=_search(seed, limit_s, rounds), earlier=today)
+    plan = propose(its.city, its.walks, brief, search=limited(seed, limit_s, rounds), earlier=today)
     assert isinstance(plan, Proposal), plan
     return brief, today, plan
 
 
-def _search(seed: int, limit_s: float, rounds: int) -> Search:
-    begun_s = time.process_time()
-    return Search(seed=seed, rounds=rounds, stop=lambda: time.process_time() - begun_s > limit_s)
-
-
-def written(folder: Path, its: Snapshot, found: tuple[Brief, Proposal, Proposal]) -> tuple[str, ...]:
-    """The page and the GeoJSON, in a folder."""
+def told(its: Snapshot, found: Plans) -> Sited:
+    """What the page is made of."""
     brief, today, plan = found
-    notes = (*its.notes, f"Columns of today's points: at most {today.gap:.1%} below the best for these places, proven.")
-    told = Sited("Vienna", its.city, its.walks, brief, plan, today, notes=notes)
-    folder.mkdir(parents=True, exist_ok=True)
-    texts: Mapping[str, str] = {"vienna.html": siting_page(told), "vienna.geojson": siting_geojson(told)}
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return tuple(str(folder / name) for name in texts)
+    return Sited("Vienna", its.city, its.walks, brief, plan, today, notes=(*its.notes, today_said(today)))
 
 
 def show(found: Report, console: Console) -> None:
     """Today beside the plan."""
-    sizes = f"{found.points_today} points today, {found.points} planned"
-    table = Table(title=f"Vienna: {sizes}, gap {100 * found.gap:.2f} %, of today {100 * found.gap_today:.2f} %")
-    for name in ("figure", "unit", "today", "plan", "boundary"):
-        table.add_column(name, justify="right" if name in {"today", "plan"} else "left")
-    for line in found.figures:
-        table.add_row(line.name, line.unit, f"{line.one:,.3f}", f"{line.other:,.3f}", line.boundary)
-    console.print(table)
-    console.print(f"{found.processor_s:.0f} s of the processor; {', '.join(found.files)}")
+    plan_real.show(f"Vienna: {found.points_today} points today, {found.points} planned", found, console)
 
 
 def main() -> int:
@@ -199,12 +175,18 @@ def main() -> int:
     if isinstance(its, Refusal):
         sys.stderr.write(f"{its.code}, {its.field}: {its.rule} {its.detail}\n")
         return 1
-    begun_s = time.process_time()
-    brief, today, plan = planned(its, seed=given.seed, limit_s=given.seconds * given.scale)
-    took_s = time.process_time() - begun_s
-    files = written(given.folder, its, (brief, today, plan))
-    points = len(today.placed), len(plan.placed)
-    return tell(Report(compare(today, plan), plan.gap, today.gap, *points, files, took_s), given, show)
+    plans, took_s = timed(lambda: planned(its, seed=given.seed, limit_s=given.seconds * given.scale))
+    _, today, plan = plans
+    report = Report(
+        figures=compare(today, plan),
+        gap=plan.gap,
+        gap_today=today.gap,
+        points_today=len(today.placed),
+        points=len(plan.placed),
+        files=written(given.folder, "vienna", told(its, plans)),
+        processor_s=took_s,
+    )
+    return tell(report, given, show)
 
 
 if __name__ == "__main__":
